@@ -1,0 +1,83 @@
+/**
+ * Every bound and default of the fabric, with unit and reason. A bound without a test at it and one past it is a
+ * defect. Units stand last in names.
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  // Frames. workerd itself receives up to 32 MiB; past that a client is not told promptly, so ours is lower.
+  /** Largest message of a JSON v1 client, bytes. The spec asks for at least 1 MiB. */
+  jsonMessageBytesMax: 16 * MIB,
+  /** Largest native or trunk frame, bytes. */
+  frameBytesMax: 16 * MIB,
+  /** Largest event inside a native frame, bytes of payload. */
+  eventBytesMax: 16 * MIB,
+  /** Segments (runs of events with one topic) in one frame. */
+  segmentsMax: 65_536,
+
+  // Topics and subscriptions.
+  /** Longest topic or prefix, bytes. */
+  topicBytesMax: 4 * KIB,
+  /** Prefixes of one peer. The spec asks for at least 1,024. */
+  subscriptionsMax: 4096,
+  /** Routers in one layout; a subscription to "" opens a trunk to each. */
+  routersMax: 64,
+  /** JSON nesting, levels, as the reference's reader. */
+  jsonNestingMax: 128,
+  /** Value nesting in CBOR and in constructed values, levels. */
+  valueNestingMax: 64,
+
+  // A JSON v1 session.
+  /** Messages that may wait for the acknowledgement of the subscription, bytes and count. */
+  pipelineBytesMax: 16 * MIB,
+  pipelineMessagesMax: 65_536,
+  /** Time for the first frame, ms. A client that never subscribes holds a socket for nothing. */
+  handshakeMs: 30_000,
+  /** How long the connection of a refused subscription frame stays open, ms. */
+  refusedLingerMs: 3_000,
+  /** A subscription that spans routers is live within this time or refused, ms (rule 7). */
+  subscribeMs: 5_000,
+  /** Unacknowledged and unsent publishes of one session, bytes (rule 14: room for 60,000 ordinary events). */
+  inboundQueueBytesMax: 32 * MIB,
+  /** Token bucket of a JSON v1 reader (rule 14), bytes per second and bytes. */
+  readerBytesPerSecond: 8 * MIB,
+  readerBurstBytes: 64 * MIB,
+  /** Buffers of all sessions of one isolate, bytes; past it new sessions are refused (rule 12). */
+  isolateBufferBytesMax: 64 * MIB,
+
+  // Trunks.
+  /** Frames a session may have unacknowledged at one router. Few and large beats many and small. */
+  publishWindowFrames: 32,
+  /** Bytes a session may have unacknowledged at one router before it queues. */
+  publishWindowBytes: 1 * MIB,
+  /** Target size of one publish frame, bytes: a frame closes when it reaches this. */
+  publishFrameBytes: 256 * KIB,
+  /** Back-off of a lost trunk, ms: first try, factor 2, last. */
+  trunkRetryMs: 50,
+  trunkRetryMaxMs: 2_000,
+
+  // Routers.
+  /** A router quiet for this long writes its checkpoint, ms (rule 2). */
+  checkpointMs: 2_000,
+  /** A cold router waits this long for its listed trunks, ms (rule 6). */
+  coldGraceMs: 1_000,
+  /** Frames that a cold router buffers, bytes; over it, it starts without waiting. */
+  coldBufferBytesMax: 16 * MIB,
+  /** Sockets of one router (docs: 32,768 hibernatable). */
+  trunksMax: 32_000,
+  /** Topics in the cache of matches. */
+  matchCacheTopicsMax: 8_192,
+  /** Publishers whose marks a router or receiver remembers. */
+  publishersMax: 65_536,
+
+  // Logs (rules 16 to 22).
+  /** One log batch as sent, bytes of gzip (a SQLite row holds 2 MB). */
+  logBatchBytesMax: 1 * MIB,
+  /** One log batch inflated, bytes. */
+  logBatchInflatedBytesMax: 32 * MIB,
+  /** Records in one log batch. */
+  logBatchRecordsMax: 100_000,
+  /** Longest stream name, characters. */
+  streamNameMax: 128,
+} as const;

@@ -1,0 +1,179 @@
+/**
+ * Frames of the native protocol and of trunks: their types and numbers (PROTOCOL.md, "Frames"). The bytes are in
+ * frame-codec.ts. This file knows shapes only; what a frame means is in the session and router engines.
+ */
+import type { Prefix, Topic } from "./topic.ts";
+
+/** Type numbers on the wire. Below 16 towards the fabric, from 16 on towards the peer. */
+export const FRAME = {
+  hello: 1,
+  subscribe: 2,
+  unsubscribe: 3,
+  publish: 4,
+  logBatch: 5,
+  logResume: 6,
+  ping: 7,
+  welcome: 16,
+  subscribed: 17,
+  deliver: 18,
+  published: 19,
+  logAck: 20,
+  logRefused: 21,
+  pong: 22,
+  error: 23,
+  gap: 24,
+  goaway: 25,
+} as const;
+
+/** How the events of a segment are written: lines of canonical JSON v1 messages, or a CBOR sequence of events. */
+export const ENCODING = { json: 1, cbor: 2 } as const;
+export type Encoding = (typeof ENCODING)[keyof typeof ENCODING];
+
+/** A run of events with one topic, encoded together. */
+export interface Segment {
+  readonly topic: Topic;
+  readonly encoding: Encoding;
+  /** Events in `payload`. */
+  readonly count: number;
+  readonly payload: Uint8Array;
+}
+
+/** 128 random bits, as a byte string of 16 chars: one life of a client, or of a log writer's state (rules 1, 17). */
+export type InstanceId = string;
+
+/** Free-form options of control frames: what a side does not know, it ignores. */
+export type Options = Readonly<Record<string, unknown>>;
+
+/** Where a reader stands at one router (rule 2). */
+export interface Position {
+  readonly router: string;
+  readonly incarnation: number;
+  readonly seq: number;
+}
+
+/** What a reader missed between two positions of one router; `unknown` when the router cannot tell (rule 4). */
+export interface Gap {
+  readonly extent: "exact" | "unknown";
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** One publish as sequenced by a router. */
+export interface SequencedFrame {
+  readonly seq: number;
+  readonly publisher: InstanceId;
+  readonly publisherSeq: number;
+  readonly segments: readonly Segment[];
+}
+
+/** The part of its source that a log batch covers, so that a repeat can be told from another batch (rule 18). */
+export interface LogRange {
+  /** Identity of the source, chosen by the writer: for a file, its device, inode and path. */
+  readonly source: string;
+  /** Byte range in the uncompressed source. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The last batch of a writer that a logger has taken. Number 0 stands for none. */
+export interface LogMark {
+  readonly number: number;
+  /** SHA-256 of the batch's bytes, 32 bytes; empty for number 0. */
+  readonly hash: Uint8Array;
+  readonly range: LogRange | undefined;
+}
+
+/** Records of one stream on their way to one logger. */
+export interface LogBatchFrame {
+  readonly type: "logBatch";
+  readonly logger: string;
+  readonly writer: InstanceId;
+  /** When the writer's state was made, ms since 1970. */
+  readonly birthMs: number;
+  /** 1, 2, 3, … per writer and logger. */
+  readonly number: number;
+  readonly stream: string;
+  /** Lines in the inflated bytes. */
+  readonly records: number;
+  /** SHA-256 of `bytes`. */
+  readonly hash: Uint8Array;
+  readonly range: LogRange | undefined;
+  /** gzip of NDJSON, each line ended by LF. */
+  readonly bytes: Uint8Array;
+}
+
+export type Frame =
+  | {
+      readonly type: "hello";
+      readonly versions: readonly [min: number, max: number];
+      readonly instance: InstanceId;
+      readonly connection: number;
+      readonly options: Options;
+    }
+  | {
+      readonly type: "subscribe";
+      readonly id: number;
+      readonly prefixes: readonly Prefix[];
+      readonly position: Position | undefined;
+      readonly options: Options;
+    }
+  | { readonly type: "unsubscribe"; readonly id: number; readonly prefixes: readonly Prefix[] }
+  | {
+      readonly type: "publish";
+      readonly seq: number;
+      readonly repeat: boolean;
+      readonly segments: readonly Segment[];
+    }
+  | LogBatchFrame
+  | {
+      readonly type: "logResume";
+      readonly logger: string;
+      readonly writer: InstanceId;
+      readonly birthMs: number;
+    }
+  | { readonly type: "ping"; readonly id: number }
+  | {
+      readonly type: "welcome";
+      readonly version: number;
+      readonly endpoint: string;
+      readonly options: Options;
+    }
+  | {
+      readonly type: "subscribed";
+      readonly id: number;
+      readonly position: Position;
+      readonly gap: Gap | undefined;
+    }
+  | {
+      readonly type: "deliver";
+      readonly router: string;
+      readonly incarnation: number;
+      readonly prev: number;
+      readonly frames: readonly SequencedFrame[];
+    }
+  /** Every publish of this connection up to and including `seq` is sequenced at `router` (rule 10). */
+  | { readonly type: "published"; readonly router: string; readonly seq: number }
+  /** Answers a batch and `logResume`: the logger has taken everything up to and including `last`. */
+  | { readonly type: "logAck"; readonly logger: string; readonly writer: InstanceId; readonly last: LogMark }
+  | {
+      readonly type: "logRefused";
+      readonly logger: string;
+      readonly writer: InstanceId;
+      readonly number: number;
+      readonly code: string;
+      readonly message: string;
+      readonly last: LogMark | undefined;
+    }
+  | { readonly type: "pong"; readonly id: number }
+  /** `id` is that of the subscribe or unsubscribe refused, or undefined: then the connection is about to close. */
+  | {
+      readonly type: "error";
+      readonly id: number | undefined;
+      readonly code: string;
+      readonly message: string;
+    }
+  | { readonly type: "gap"; readonly gap: Gap }
+  | { readonly type: "goaway"; readonly reason: string };
+
+export type FrameType = Frame["type"];
+export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;

@@ -1,0 +1,33 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const node = (name: string, include: string[], timeoutMs: number) => ({
+  test: {
+    name,
+    include,
+    environment: "node" as const,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    // Each system file runs a workerd of its own; two cores hold no more than one at a time.
+    fileParallelism: name === "unit",
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      node("unit", ["test/unit/**/*.test.ts", "test/sim/**/*.test.ts", "test/contract/**/*.test.ts"], 60_000),
+      node("system", ["test/system/**/*.test.ts"], 120_000),
+      node("data", ["test/data/**/*.test.ts"], 600_000),
+      node("peers", ["test/peers/**/*.test.ts"], 120_000),
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        test: {
+          name: "worker",
+          include: ["test/worker/**/*.test.ts"],
+          deps: { optimizer: { ssr: { enabled: true, include: ["itty-durable"] } } },
+        },
+      },
+    ],
+  },
+});
