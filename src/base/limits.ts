@@ -8,11 +8,11 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   // Frames. workerd itself receives up to 32 MiB; past that a client is not told promptly, so ours is lower.
   /** Largest message of a JSON v1 client, bytes. The spec asks for at least 1 MiB. */
-  jsonMessageBytesMax: 16 * MIB,
+  jsonMessageBytesMax: 8 * MIB,
   /** Largest native or trunk frame, bytes. */
   frameBytesMax: 16 * MIB,
   /** Largest event inside a native frame, bytes of payload. */
-  eventBytesMax: 16 * MIB,
+  eventBytesMax: 8 * MIB,
   /** Segments (runs of events with one topic) in one frame. */
   segmentsMax: 65_536,
 
@@ -53,6 +53,8 @@ export const LIMITS = {
   publishWindowBytes: 1 * MIB,
   /** Target size of one publish frame, bytes: a frame closes when it reaches this. */
   publishFrameBytes: 256 * KIB,
+  /** Target size of one deliver frame, bytes. */
+  deliverFrameBytes: 1 * MIB,
   /** Back-off of a lost trunk, ms: first try, factor 2, last. */
   trunkRetryMs: 50,
   trunkRetryMaxMs: 2_000,

@@ -65,7 +65,7 @@ function fields(frame: Frame): unknown[] {
     case "welcome":
       return [FRAME.welcome, frame.version, frame.endpoint, frame.options];
     case "subscribed":
-      return [FRAME.subscribed, frame.id, positionFields(frame.position), gapFields(frame.gap)];
+      return [FRAME.subscribed, frame.id, frame.positions.map(positionFields), frame.gaps.map(gapFields)];
     case "deliver":
       return [FRAME.deliver, frame.router, frame.incarnation, frame.prev, frame.frames.map(sequencedFields)];
     case "published":
@@ -95,14 +95,12 @@ function fields(frame: Frame): unknown[] {
   }
 }
 
-function positionFields(position: Position | undefined): unknown {
-  return position === undefined ? null : [position.router, position.incarnation, position.seq];
+function positionFields(position: Position): unknown {
+  return [position.router, position.incarnation, position.seq];
 }
 
-function gapFields(gap: Gap | undefined): unknown {
-  return gap === undefined
-    ? null
-    : [gap.extent === "exact" ? 0 : 1, positionFields(gap.from), positionFields(gap.to)];
+function gapFields(gap: Gap): unknown {
+  return [gap.extent === "exact" ? 0 : 1, positionFields(gap.from), positionFields(gap.to)];
 }
 
 function rangeFields(range: LogRange | undefined): unknown {
@@ -149,7 +147,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
         type: "subscribe",
         id: uint(a[1], "id"),
         prefixes: prefixes(a[2]),
-        position: optional(a[3], position),
+        positions: list(a[3] ?? [], "positions").map(position),
         options: options(a[4]),
       };
     case FRAME.unsubscribe:
@@ -200,7 +198,12 @@ function decodeInward(a: readonly unknown[]): Frame {
         options: options(a[3]),
       };
     case FRAME.subscribed:
-      return { type: "subscribed", id: uint(a[1], "id"), position: position(a[2]), gap: optional(a[3], gap) };
+      return {
+        type: "subscribed",
+        id: uint(a[1], "id"),
+        positions: list(a[2], "positions").map(position),
+        gaps: list(a[3] ?? [], "gaps").map(gap),
+      };
     case FRAME.deliver:
       return {
         type: "deliver",

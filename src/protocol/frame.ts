@@ -114,7 +114,8 @@ export type Frame =
       readonly type: "subscribe";
       readonly id: number;
       readonly prefixes: readonly Prefix[];
-      readonly position: Position | undefined;
+      /** Where this reader stands at each router, when it comes back; empty at first. */
+      readonly positions: readonly Position[];
       readonly options: Options;
     }
   | { readonly type: "unsubscribe"; readonly id: number; readonly prefixes: readonly Prefix[] }
@@ -141,8 +142,10 @@ export type Frame =
   | {
       readonly type: "subscribed";
       readonly id: number;
-      readonly position: Position;
-      readonly gap: Gap | undefined;
+      /** From where the subscription is live, for each router that it spans. */
+      readonly positions: readonly Position[];
+      /** What was missed since the positions given, if anything. */
+      readonly gaps: readonly Gap[];
     }
   | {
       readonly type: "deliver";
