@@ -80,6 +80,14 @@ export const LIMITS = {
   logBatchInflatedBytesMax: 32 * MIB,
   /** Records in one log batch. */
   logBatchRecordsMax: 100_000,
+  /** Unanswered batches of a log writer at one logger, frames and bytes; reading stops at them. */
+  shipWindowFrames: 8,
+  shipWindowBytes: 4 * MIB,
+  /** Silence of a logger after which a writer asks for its position, ms. */
+  shipAnswerMs: 10_000,
+  /** Back-off of a writer from a logger that is unavailable, ms: first try, factor 2, last. */
+  shipRetryMs: 100,
+  shipRetryMaxMs: 5_000,
   /** Longest stream name, characters. */
   streamNameMax: 128,
 } as const;
