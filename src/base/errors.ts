@@ -71,6 +71,7 @@ export const ERROR_CODES = {
     400,
     1008,
   ),
+  in_use: info("A port or a folder is held by another process.", 409, 1011, true),
   invalid_layout: info("The layout contradicts itself.", 500, 1011),
   backend_failure: info("Storage failed.", 500, 1011, true),
   logic_error: info("A broken invariant: a defect of the fabric.", 500, 1011),
