@@ -79,6 +79,11 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Whether a code that came over the wire is one of this table. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
 /** The only error that the fabric throws on purpose. `details` holds field, bound and the like, never payloads. */
 export class FabricError extends Error {
   readonly code: ErrorCode;

@@ -4,6 +4,7 @@
  */
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const DAY_MS = 86_400_000;
 
 export const LIMITS = {
   // Frames. workerd itself receives up to 32 MiB; past that a client is not told promptly, so ours is lower.
@@ -27,6 +28,8 @@ export const LIMITS = {
   jsonNestingMax: 128,
   /** Value nesting in CBOR and in constructed values, levels. */
   valueNestingMax: 64,
+  /** Text of one timespan, characters: exact arithmetic on its digits stays cheap. */
+  timespanTextMax: 64,
 
   // A JSON v1 session.
   /** Messages that may wait for the acknowledgement of the subscription, bytes and count. */
@@ -70,8 +73,10 @@ export const LIMITS = {
   trunksMax: 32_000,
   /** Topics in the cache of matches. */
   matchCacheTopicsMax: 8_192,
-  /** Publishers whose marks a router or receiver remembers. */
+  /** Publishers whose marks a router remembers. */
   publishersMax: 65_536,
+  /** Publishers whose marks the receiving end of a trunk remembers. */
+  receiverPublishersMax: 8_192,
 
   // Logs (rules 16 to 22).
   /** One log batch as sent, bytes of gzip (a SQLite row holds 2 MB). */
@@ -90,4 +95,41 @@ export const LIMITS = {
   shipRetryMaxMs: 5_000,
   /** Longest stream name, characters. */
   streamNameMax: 128,
+  /** What a batch may inflate to, bytes for each byte of gzip, once it is past the free part (rule 19). */
+  logBatchRatioMax: 256,
+  logBatchRatioFreeBytes: 4 * MIB,
+  /** Compressed bytes that close an object, and the members it may hold (their list is one row of the manifest). */
+  logObjectBytes: 8 * MIB,
+  logObjectMembersMax: 4_096,
+  /** Age of the oldest buffered batch of a stream at which it is flushed, ms. */
+  logObjectAgeMs: 60_000,
+  /** Accepted batches that a logger holds until R2 has them, bytes and count. */
+  logBufferBytesMax: 512 * MIB,
+  logBufferBatchesMax: 65_536,
+  /** Puts of one logger under way at once; each holds a whole object in memory. */
+  logPutsMax: 2,
+  /** A put without an answer for this long is put again, ms. */
+  logPutMs: 60_000,
+  /** Back-off of failed puts, ms: first try, factor 2, last. */
+  logPutRetryMs: 1_000,
+  logPutRetryMaxMs: 60_000,
+  /** How long a request for a flush waits for R2, ms. */
+  logFlushWaitMs: 30_000,
+  /** Writers whose marks one logger keeps. */
+  logWritersMax: 16_384,
+  /** A writer's mark is kept this long after its last batch, ms (rule 18). */
+  logMarkMs: 30 * DAY_MS,
+  /** How far a writer's clock may be off, ms, and how old a new writer may be so that its mark cannot have expired. */
+  logClockSkewMs: DAY_MS,
+  logBirthAgeMsMax: 28 * DAY_MS,
+  /** Unanswered batches of one session at one logger, bytes and count. */
+  logUnansweredBytesMax: 16 * MIB,
+  logUnansweredFramesMax: 256,
+  /** A session gives up a logger whose trunk does not open for this long, ms. */
+  logTrunkMs: 10_000,
+  /** Units of a stream (objects, or runs of batches) in one answer to a reader, and bytes of batches in it. */
+  logReadUnitsMax: 256,
+  logReadBytesMax: 4 * MIB,
+  /** Custom metadata of an R2 object that lists its members, bytes (R2 takes 8,192 in all). */
+  logObjectMetadataBytesMax: 4_096,
 } as const;

@@ -38,7 +38,7 @@ function fields(frame: Frame): unknown[] {
         FRAME.subscribe,
         frame.id,
         frame.prefixes.map(toBytes),
-        positionFields(frame.position),
+        frame.positions.map(positionFields),
         frame.options,
       ];
     case "unsubscribe":

@@ -1,0 +1,45 @@
+/**
+ * Which router owns a topic, and which routers a subscription spans. A topic belongs to the longest prefix of the
+ * table that matches it; a subscription is opened at the owner of its prefix and at every router whose prefix
+ * extends it (design.md, TopicRouter).
+ */
+import { assert } from "../base/assert.ts";
+import type { Prefix, Topic } from "../protocol/topic.ts";
+
+/** One row of the router table. */
+export interface Route {
+  readonly name: string;
+  readonly prefix: Prefix;
+}
+
+export class Placement {
+  readonly routes: readonly Route[];
+  /** Longest prefix first. */
+  readonly #byLength: readonly Route[];
+
+  /** The table must hold the empty prefix (src/cluster/layout.ts checks it). */
+  constructor(routes: readonly Route[]) {
+    this.routes = routes;
+    this.#byLength = routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    assert(this.#byLength.at(-1)?.prefix === "", "the router table holds the empty prefix");
+  }
+
+  /** The router that owns the topic. Cost: the number of routers; callers cache by topic. */
+  owner(topic: Topic | Prefix): string {
+    const route = this.#byLength.find((r) => topic.startsWith(r.prefix));
+    assert(route !== undefined, "every topic has an owner");
+    return route.name;
+  }
+
+  /** Every router that may see topics under the prefix. */
+  span(prefix: Prefix): readonly string[] {
+    const names = new Set([this.owner(prefix)]);
+    for (const route of this.routes) if (route.prefix.startsWith(prefix)) names.add(route.name);
+    return [...names];
+  }
+}
+
+/** The version of a router table: equal iff the tables are (rule 8). */
+export function tableVersion(routes: readonly Route[]): string {
+  return JSON.stringify(routes.map((route) => [route.name, route.prefix]));
+}

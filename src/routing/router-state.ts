@@ -1,0 +1,43 @@
+/** What a router keeps in storage, and what it asks its driver to do. Shapes only. */
+import type { InstanceId } from "../protocol/frame.ts";
+import type { Prefix } from "../protocol/topic.ts";
+
+/** A trunk and its subscriptions: one row, written on change (rule 6). */
+export interface TrunkRow {
+  readonly id: string;
+  readonly instance: InstanceId;
+  readonly connection: number;
+  readonly prefixes: readonly Prefix[];
+}
+
+/** What a quiet router writes so that its next life goes on where this one stopped (rule 2). */
+export interface Checkpoint {
+  readonly incarnation: number;
+  readonly seq: number;
+  /** Last publisher sequence number taken, by publisher instance. */
+  readonly marks: readonly (readonly [InstanceId, number])[];
+  /** Last sequence number sent, by trunk; trunks not listed stand at `seq`. */
+  readonly lastSeqs: readonly (readonly [id: string, seq: number])[];
+}
+
+/** All that storage holds when a router starts. */
+export interface StoredRouter {
+  /** The last incarnation; 0 before the first start. */
+  readonly incarnation: number;
+  /** Present only while nothing was sent since it was written. */
+  readonly checkpoint: Checkpoint | undefined;
+  readonly trunks: readonly TrunkRow[];
+}
+
+/** One change of storage. Those of a turn are applied in one transaction, before anything is sent (rule 35). */
+export type RouterChange =
+  | { readonly type: "incarnation"; readonly incarnation: number }
+  | { readonly type: "checkpoint"; readonly checkpoint: Checkpoint }
+  | { readonly type: "checkpointUsed" }
+  | { readonly type: "trunk"; readonly row: TrunkRow }
+  | { readonly type: "trunkGone"; readonly id: string };
+
+export type RouterEffect =
+  | { readonly type: "persist"; readonly change: RouterChange }
+  | { readonly type: "send"; readonly trunks: readonly string[]; readonly bytes: Uint8Array }
+  | { readonly type: "close"; readonly trunk: string; readonly code: number; readonly reason: string };

@@ -1,0 +1,402 @@
+/**
+ * The engine of a TopicRouter: gives every published frame a sequence number and fans it out to the trunks whose
+ * subscriptions match. Sans-I/O: inputs are gathered by `receive`, `turn` answers with changes of storage and bytes
+ * to send. PROTOCOL.md, "Routers"; rules 1 to 6.
+ */
+import { assert } from "../base/assert.ts";
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
+import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
+import { negotiateVersion } from "../protocol/handshake.ts";
+import type { Prefix } from "../protocol/topic.ts";
+import { filterKey, makeFilter } from "./filter.ts";
+import { InterestGroup, type Member } from "./interest-group.ts";
+import { PrefixIndex } from "./prefix-index.ts";
+import type { Checkpoint, RouterChange, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
+
+interface Trunk extends Member {
+  readonly instance: InstanceId;
+  readonly connection: number;
+  readonly prefixes: Set<Prefix>;
+  group: InterestGroup | undefined;
+}
+
+/** What arrived on a trunk: a frame, or its end. */
+type Input =
+  | { readonly type: "frame"; readonly trunk: string; readonly frame: Frame; readonly bytes: number }
+  | { readonly type: "closed"; readonly trunk: string };
+
+interface Publish {
+  readonly trunk: string;
+  readonly instance: InstanceId;
+  readonly frame: FrameOf<"publish">;
+}
+
+export interface RouterOptions {
+  readonly name: string;
+  /** Version of the router table: a trunk of another table is refused with `moved` (rule 8). */
+  readonly table: string;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #trunks = new Map<string, Trunk>();
+  readonly #groups = new Map<string, InterestGroup>();
+  readonly #index = new PrefixIndex<InterestGroup>();
+  readonly #marks: Map<InstanceId, number>;
+  #incarnation: number;
+  #seq: number;
+  /** Whether storage holds a checkpoint that still stands. */
+  #checkpointed: boolean;
+  #dirty = false;
+  #quietSinceMs: number;
+  /** Instances listed in storage whose trunks are not back yet; while there are any, nothing is sequenced (rule 6). */
+  readonly #awaited = new Set<InstanceId>();
+  #graceEndsMs = 0;
+  #inbox: Input[] = [];
+  #held: Publish[] = [];
+  #heldBytes = 0;
+  #out: RouterEffect[] = [];
+  readonly #acks = new Map<string, number>();
+  /** Groups with output, in the order in which they got it. */
+  readonly #fed = new Set<InterestGroup>();
+
+  /**
+   * @param live Ids of trunks whose sockets outlived the sleep.
+   * The effects of the start are taken with the first `turn`.
+   */
+  constructor(options: RouterOptions, stored: StoredRouter, live: ReadonlySet<string>, nowMs: number) {
+    this.#options = options;
+    const checkpoint = stored.checkpoint;
+    this.#checkpointed = checkpoint !== undefined;
+    this.#incarnation = checkpoint?.incarnation ?? stored.incarnation + 1;
+    this.#seq = checkpoint?.seq ?? 0;
+    this.#marks = new Map(checkpoint?.marks);
+    this.#quietSinceMs = nowMs;
+    if (!this.#checkpointed) this.#persist({ type: "incarnation", incarnation: this.#incarnation });
+    this.#restore(stored, live);
+    if (this.#awaited.size > 0) this.#graceEndsMs = nowMs + LIMITS.coldGraceMs;
+  }
+
+  /** When `tick` is due, ms; undefined when nothing waits. An object with a deadline must stay awake. */
+  get deadlineMs(): number | undefined {
+    if (this.#awaited.size > 0) return this.#graceEndsMs;
+    return this.#dirty ? this.#quietSinceMs + LIMITS.checkpointMs : undefined;
+  }
+
+  /** Where the router stands. */
+  get position(): Position {
+    return { router: this.#options.name, incarnation: this.#incarnation, seq: this.#seq };
+  }
+
+  /** Trunks that have said hello. */
+  get trunkCount(): number {
+    return this.#trunks.size;
+  }
+
+  /** Takes the bytes of one frame; they are worked on in the next `turn`. */
+  receive(trunk: string, bytes: Uint8Array): void {
+    try {
+      this.#inbox.push({ type: "frame", trunk, frame: decodeFrame(bytes), bytes: bytes.length });
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.#refuse(trunk, error);
+    }
+  }
+
+  /** A trunk's socket is gone: in its turn, after what arrived on it, its subscriptions end. */
+  closed(trunk: string): void {
+    this.#inbox.push({ type: "closed", trunk });
+  }
+
+  /** Works on everything received, in order, and answers with all effects since the last turn; changes come first. */
+  turn(nowMs: number): readonly RouterEffect[] {
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (const input of inbox) {
+      if (input.type === "closed") this.#removeTrunk(input.trunk);
+      else this.#input(input.trunk, input.frame, input.bytes);
+    }
+    if (this.#held.length > 0 && this.#isWarm(nowMs)) this.#sequenceHeld(nowMs);
+    this.#flushGroups();
+    for (const [id, seq] of this.#acks) {
+      this.#send([id], { type: "published", router: this.#options.name, seq });
+    }
+    this.#acks.clear();
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  /** To be called at `deadlineMs`: ends the grace period, or writes the checkpoint of a quiet router. */
+  tick(nowMs: number): readonly RouterEffect[] {
+    if (this.#awaited.size > 0 && nowMs >= this.#graceEndsMs) this.#endGrace();
+    if (this.#dirty && nowMs >= this.#quietSinceMs + LIMITS.checkpointMs) {
+      this.#persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
+      this.#dirty = false;
+      this.#checkpointed = true;
+    }
+    return this.turn(nowMs);
+  }
+
+  #restore(stored: StoredRouter, live: ReadonlySet<string>): void {
+    const lastSeqs = new Map(stored.checkpoint?.lastSeqs);
+    const restored: string[] = [];
+    for (const row of stored.trunks) {
+      if (live.has(row.id)) {
+        const trunk = this.#addTrunk(row, lastSeqs.get(row.id) ?? this.#seq);
+        this.#joinGroup(trunk);
+        restored.push(row.id);
+      } else {
+        this.#awaited.add(row.instance);
+        this.#persist({ type: "trunkGone", id: row.id });
+      }
+    }
+    // Memory is lost but the sockets are not: nobody knows what was sequenced after the last checkpoint (rule 4).
+    if (this.#checkpointed || restored.length === 0) return;
+    const from = { router: this.#options.name, incarnation: this.#incarnation - 1, seq: 0 };
+    this.#send(restored, { type: "gap", gap: { extent: "unknown", from, to: this.position } });
+  }
+
+  #input(id: string, frame: Frame, bytes: number): void {
+    try {
+      if (frame.type === "hello") return this.#hello(id, frame);
+      const trunk = this.#trunks.get(id);
+      if (trunk === undefined)
+        throw new FabricError("invalid_message", "the first frame of a trunk must be hello");
+      if (frame.type === "publish") return this.#hold({ trunk: id, instance: trunk.instance, frame }, bytes);
+      if (frame.type === "subscribe") return this.#subscribe(trunk, frame);
+      if (frame.type === "unsubscribe") return this.#unsubscribe(trunk, frame);
+      if (frame.type === "ping") return this.#send([id], { type: "pong", id: frame.id });
+      throw new FabricError("invalid_message", `a router does not take ${frame.type} frames`);
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.#refuse(id, error);
+    }
+  }
+
+  #hold(publish: Publish, bytes: number): void {
+    this.#held.push(publish);
+    this.#heldBytes += bytes;
+  }
+
+  #hello(id: string, frame: FrameOf<"hello">): void {
+    if (this.#trunks.has(id)) throw new FabricError("invalid_message", "hello was said before");
+    const version = negotiateVersion(frame.versions);
+    const table = frame.options["table"];
+    if (table !== this.#options.table) {
+      throw new FabricError("moved", "the router table of this trunk is not that of the router");
+    }
+    for (const other of this.#trunks.values()) {
+      if (other.instance !== frame.instance) continue;
+      const older = other.connection < frame.connection ? other.id : id;
+      this.#refuse(older, new FabricError("superseded", "a newer connection of this instance is open"));
+      if (older === id) return;
+      this.#removeTrunk(other.id);
+      break;
+    }
+    this.#addTrunk({ id, instance: frame.instance, connection: frame.connection, prefixes: [] }, this.#seq);
+    this.#send([id], { type: "welcome", version, endpoint: this.#options.name, options: {} });
+  }
+
+  #addTrunk(row: TrunkRow, lastSeq: number): Trunk {
+    const { id, instance, connection } = row;
+    const trunk: Trunk = {
+      id,
+      instance,
+      connection,
+      prefixes: new Set(row.prefixes),
+      group: undefined,
+      lastSeq,
+    };
+    this.#trunks.set(id, trunk);
+    return trunk;
+  }
+
+  #removeTrunk(id: string): void {
+    const trunk = this.#trunks.get(id);
+    if (trunk === undefined) return;
+    this.#flushGroups();
+    this.#leaveGroup(trunk);
+    this.#trunks.delete(id);
+    if (trunk.prefixes.size > 0) this.#persist({ type: "trunkGone", id });
+  }
+
+  #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
+    const size = new Set([...trunk.prefixes, ...frame.prefixes]).size;
+    if (size > LIMITS.subscriptionsMax) {
+      throw new FabricError(
+        "too_many",
+        `${size} subscriptions, at most ${LIMITS.subscriptionsMax} are allowed`,
+      );
+    }
+    this.#resubscribe(trunk, () => {
+      for (const prefix of frame.prefixes) trunk.prefixes.add(prefix);
+    });
+    this.#awaited.delete(trunk.instance);
+    const gaps = frame.positions
+      .filter((p) => p.router === this.#options.name)
+      .flatMap((p) => this.#gapSince(p));
+    this.#send([trunk.id], { type: "subscribed", id: frame.id, positions: [this.position], gaps });
+  }
+
+  #unsubscribe(trunk: Trunk, frame: FrameOf<"unsubscribe">): void {
+    this.#resubscribe(trunk, () => {
+      for (const prefix of frame.prefixes) trunk.prefixes.delete(prefix);
+    });
+    this.#send([trunk.id], { type: "subscribed", id: frame.id, positions: [this.position], gaps: [] });
+  }
+
+  /**
+   * Changes the prefixes of a trunk between two deliveries. Both ends then stand at the current sequence number: what
+   * was sequenced before is sent, or did not match.
+   */
+  #resubscribe(trunk: Trunk, change: () => void): void {
+    this.#flushGroups();
+    this.#leaveGroup(trunk);
+    change();
+    trunk.lastSeq = this.#seq;
+    this.#joinGroup(trunk);
+    this.#persistTrunk(trunk);
+  }
+
+  /** What a reader missed that stood at `from` before its trunk was cut (rule 4). */
+  #gapSince(from: Position): Gap[] {
+    if (from.incarnation === this.#incarnation && from.seq >= this.#seq) return [];
+    const extent = from.incarnation === this.#incarnation ? "exact" : "unknown";
+    return [{ extent, from, to: this.position }];
+  }
+
+  #joinGroup(trunk: Trunk): void {
+    if (trunk.prefixes.size === 0) return;
+    const filter = makeFilter(trunk.prefixes);
+    const key = filterKey(filter);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new InterestGroup(key, filter);
+      this.#groups.set(key, group);
+      this.#index.add(filter, group);
+    }
+    group.members.add(trunk);
+    trunk.group = group;
+  }
+
+  #leaveGroup(trunk: Trunk): void {
+    const group = trunk.group;
+    if (group === undefined) return;
+    trunk.group = undefined;
+    group.members.delete(trunk);
+    if (group.members.size > 0) return;
+    this.#groups.delete(group.key);
+    this.#index.remove(group.filter, group);
+  }
+
+  #isWarm(nowMs: number): boolean {
+    if (this.#awaited.size === 0) return true;
+    if (nowMs < this.#graceEndsMs && this.#heldBytes < LIMITS.coldBufferBytesMax) return false;
+    this.#endGrace();
+    return true;
+  }
+
+  #endGrace(): void {
+    this.#awaited.clear();
+  }
+
+  #sequenceHeld(nowMs: number): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const publish of held) this.#sequence(publish);
+    this.#quietSinceMs = nowMs;
+  }
+
+  #sequence({ trunk, instance, frame }: Publish): void {
+    this.#acks.set(trunk, frame.seq);
+    if (frame.seq <= (this.#marks.get(instance) ?? 0)) return;
+    this.#setMark(instance, frame.seq);
+    if (!this.#dirty) this.#becomeDirty();
+    this.#seq++;
+    const sequenced = {
+      seq: this.#seq,
+      publisher: instance,
+      publisherSeq: frame.seq,
+      segments: frame.segments,
+    };
+    const takers = new Set<InterestGroup>();
+    for (const segment of frame.segments) {
+      for (const group of this.#index.match(segment.topic)) {
+        group.add(segment);
+        takers.add(group);
+      }
+    }
+    for (const group of takers) {
+      group.endFrame(sequenced);
+      this.#fed.add(group);
+      if (group.isFull) this.#flushGroup(group);
+    }
+  }
+
+  #becomeDirty(): void {
+    this.#dirty = true;
+    if (!this.#checkpointed) return;
+    this.#checkpointed = false;
+    this.#persist({ type: "checkpointUsed" });
+  }
+
+  #setMark(instance: InstanceId, seq: number): void {
+    if (this.#marks.size >= LIMITS.publishersMax && !this.#marks.has(instance)) {
+      const connected = new Set([...this.#trunks.values()].map((t) => t.instance));
+      for (const known of this.#marks.keys()) {
+        if (this.#marks.size < LIMITS.publishersMax / 2) break;
+        if (!connected.has(known)) this.#marks.delete(known);
+      }
+    }
+    this.#marks.set(instance, seq);
+  }
+
+  #flushGroups(): void {
+    for (const group of this.#fed) this.#flushGroup(group);
+    this.#fed.clear();
+  }
+
+  #flushGroup(group: InterestGroup): void {
+    if (!group.hasOutput) return;
+    for (const delivery of group.take(this.#options.name, this.#incarnation)) {
+      this.#out.push({ type: "send", trunks: delivery.trunks, bytes: delivery.bytes });
+    }
+  }
+
+  #checkpoint(): Checkpoint {
+    assert(
+      this.#held.length === 0 && this.#fed.size === 0,
+      "a checkpoint is written by a router with nothing at hand",
+    );
+    const lastSeqs: [string, number][] = [];
+    for (const t of this.#trunks.values()) if (t.lastSeq !== this.#seq) lastSeqs.push([t.id, t.lastSeq]);
+    return { incarnation: this.#incarnation, seq: this.#seq, marks: [...this.#marks], lastSeqs };
+  }
+
+  #persistTrunk(trunk: Trunk): void {
+    const { id, instance, connection } = trunk;
+    const prefixes = [...trunk.prefixes];
+    this.#persist(
+      prefixes.length === 0
+        ? { type: "trunkGone", id }
+        : { type: "trunk", row: { id, instance, connection, prefixes } },
+    );
+  }
+
+  #persist(change: RouterChange): void {
+    this.#out.push({ type: "persist", change });
+  }
+
+  #send(trunks: readonly string[], frame: Frame): void {
+    this.#out.push({ type: "send", trunks, bytes: encodeFrame(frame) });
+  }
+
+  #refuse(id: string, error: FabricError): void {
+    this.#send([id], { type: "error", id: undefined, code: error.code, message: error.message });
+    this.#out.push({ type: "close", trunk: id, code: error.close, reason: error.code });
+  }
+}
