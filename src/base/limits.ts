@@ -132,4 +132,16 @@ export const LIMITS = {
   logReadBytesMax: 4 * MIB,
   /** Custom metadata of an R2 object that lists its members, bytes (R2 takes 8,192 in all). */
   logObjectMetadataBytesMax: 4_096,
+
+  // Access.
+  /** Shortest key of a deployment, bytes: HS256 is no stronger than its key (RFC 7518, 3.2). */
+  keyBytesMin: 32,
+  /** Keys that hold at a time: the one in use and the one before it, with room for a slow rotation. */
+  keysMax: 4,
+  /** Longest bearer token, bytes. */
+  tokenBytesMax: 8 * KIB,
+  /** Verified tokens that an isolate remembers. */
+  tokenCacheMax: 1_024,
+  /** Prefixes or streams in one claim of a token. */
+  claimItemsMax: 256,
 } as const;
