@@ -41,6 +41,8 @@ export const LIMITS = {
   refusedLingerMs: 3_000,
   /** A subscription that spans routers is live within this time or refused, ms (rule 7). */
   subscribeMs: 5_000,
+  /** How long a session lives on after its peer to publish what the peer had sent, ms. */
+  drainMs: 20_000,
   /** Unacknowledged and unsent publishes of one session, bytes (rule 14: room for 60,000 ordinary events). */
   inboundQueueBytesMax: 32 * MIB,
   /** Token bucket of a JSON v1 reader (rule 14), bytes per second and bytes. */
