@@ -28,6 +28,8 @@ export interface FabricOptions {
   readonly open: boolean;
   /** Further variables of the Worker. */
   readonly vars?: Readonly<Record<string, string>>;
+  /** Port of workerd's V8 inspector, on 127.0.0.1. Off without one: it slows the runtime down. */
+  readonly inspectorPort?: number;
 }
 
 export interface Fabric {
@@ -114,6 +116,7 @@ function runtimeOptions(
     telemetry: { enabled: false },
     cf: false,
     resourcePersistencePath: state.resources,
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     unsafeHandleRuntimeRestart,
     workers: [
       {
