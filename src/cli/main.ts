@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command `selvedge`: one file per subcommand, wired here. */
 import { cac } from "cac";
-import { version } from "./version.ts";
+import { VERSION } from "./version.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
 import { registerServe } from "./serve.ts";
 
@@ -13,7 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
   cli.option("--json", "Machine-readable output");
   registerServe(cli);
   cli.help();
-  cli.version(version());
+  cli.version(VERSION);
   const [first, second, ...rest] = argv;
   const isGroup = first !== undefined && GROUPS.has(first) && second !== undefined && !second.startsWith("-");
   try {

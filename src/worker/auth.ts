@@ -24,10 +24,13 @@ let cacheKeyText: string | undefined;
 
 /**
  * The grant of a request. Throws `no_key` (503), `no_token`, `token_invalid`, `token_expired` (401) or `forbidden` (403).
+ * An open fabric asks for no token, but looks where the request comes from; `anyOrigin` leaves out the page's own site,
+ * which Zeek's WebSocket API does not look at.
  */
-export async function authenticate(request: Request, env: FabricEnv): Promise<Grant> {
+export async function authenticate(request: Request, env: FabricEnv, anyOrigin = false): Promise<Grant> {
   if (env.SELVEDGE_OPEN === "loopback") {
-    assertLocal(request);
+    assertLocalHost(request);
+    if (!anyOrigin) assertLocalOrigin(request);
     return FULL_GRANT;
   }
   const keys = parseKeys(env.SELVEDGE_KEY);
@@ -60,23 +63,24 @@ export function challengeOf(error: FabricError): Record<string, string> {
   return { "WWW-Authenticate": `Bearer realm="selvedge"${detail}` };
 }
 
-/**
- * A web page of another site can reach this machine's loopback address through its reader's browser, by its own name
- * (DNS rebinding) or by a WebSocket, which no same-origin rule stops. So both names must be of this machine.
- */
-function assertLocal(request: Request): void {
+/** A web page of another site reaches a loopback address under its own name when its DNS answers so (rebinding). */
+function assertLocalHost(request: Request): void {
   if (!isLocal(new URL(request.url).hostname)) {
     throw new FabricError(
       "forbidden",
       "this fabric is open on loopback only: use http://127.0.0.1 or http://localhost",
     );
   }
+}
+
+/** A web page of another site can send requests and open WebSockets here: no same-origin rule stops these. */
+function assertLocalOrigin(request: Request): void {
   const origin = request.headers.get("Origin");
   if (origin === null || origin === "file://") return;
   if (!URL.canParse(origin) || !isLocal(new URL(origin).hostname)) {
     throw new FabricError(
       "forbidden",
-      "this fabric is open to pages of this machine only, and asks others for a token",
+      "this fabric is open to pages of this machine only: set SELVEDGE_KEY and send a token",
     );
   }
 }

@@ -1,0 +1,53 @@
+/** The HTTP routes. WebSocket upgrades never come here (upgrade.ts). */
+import { Hono } from "hono";
+import { FabricError } from "../base/errors.ts";
+
+import { authenticate, challengeOf } from "./auth.ts";
+import type { FabricEnv } from "./env.ts";
+import { VERSION } from "./version.ts";
+
+/** What hono knows of a request here. */
+export interface AppTypes {
+  Bindings: FabricEnv;
+}
+
+export const app = new Hono<AppTypes>();
+
+app.get("/healthz", (c) => c.json({ status: "ok", version: VERSION }));
+
+/** Everything else under /v1 answers only to a token. */
+app.use("/v1/*", async (c, next) => {
+  await authenticate(c.req.raw, c.env);
+  await next();
+});
+
+for (const path of ["/v1/messages/json", "/v1/connect"]) {
+  app.all(path, (c) => {
+    c.header("Upgrade", "websocket");
+    return c.json({ error: { code: "invalid_message", message: `${path} is a WebSocket endpoint` } }, 426);
+  });
+}
+
+app.notFound(async (c) => {
+  const { method, path } = c.req;
+  if ((method === "GET" || method === "HEAD") && !path.startsWith("/v1/")) {
+    // Deployed, the static files are served before the Worker; on the local runtime's own socket they are not.
+    const asset = await c.env.ASSETS.fetch(c.req.raw);
+    if (asset.status !== 404) return asset;
+  }
+  return errorResponse(new FabricError("not_found", `there is no ${method} ${path}`));
+});
+
+app.onError((error) => errorResponse(error));
+
+/** Code and message of an error as JSON, with its status. What is not ours is a defect and says nothing more. */
+export function errorResponse(error: unknown): Response {
+  const known =
+    error instanceof FabricError ? error : new FabricError("logic_error", "internal error", { cause: error });
+  if (!(error instanceof FabricError)) {
+    const name = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    // oxlint-disable-next-line no-console -- the log of a Worker
+    console.error(JSON.stringify({ event: "http_error", code: known.code, error: name }));
+  }
+  return Response.json({ error: known }, { status: known.http, headers: challengeOf(known) });
+}
