@@ -80,6 +80,10 @@ export const LIMITS = {
   /** Publishers whose marks the receiving end of a trunk remembers. */
   receiverPublishersMax: 8_192,
 
+  // Objects.
+  /** How long after its start a handler of alarms is tried again when it did not finish, ms (rule 36). */
+  alarmRetryMs: 10_000,
+
   // Logs (rules 16 to 22).
   /** One log batch as sent, bytes of gzip (a SQLite row holds 2 MB). */
   logBatchBytesMax: 1 * MIB,
@@ -87,6 +91,14 @@ export const LIMITS = {
   logBatchInflatedBytesMax: 32 * MIB,
   /** Records in one log batch. */
   logBatchRecordsMax: 100_000,
+  /** One record, bytes: even if it does not compress, it fits a batch. */
+  logRecordBytesMax: 1_000_000,
+  /** Where a shipper cuts its input: NDJSON bytes (about 256 KiB of gzip), records and streams of one segment. */
+  shipSegmentBytes: 2 * MIB,
+  shipSegmentRecords: 20_000,
+  shipSegmentStreams: 64,
+  /** Broken lines that one segment names; more are only counted. */
+  shipBrokenNamed: 100,
   /** Unanswered batches of a log writer at one logger, frames and bytes; reading stops at them. */
   shipWindowFrames: 8,
   shipWindowBytes: 4 * MIB,
