@@ -1,0 +1,257 @@
+/**
+ * LogWriter: the object around the engine of src/logs/logger.ts. Trunks bring log batches; a turn takes all that have
+ * arrived by the next macrotask, commits them in one transaction and then replies; an alarm flushes to R2. No
+ * decisions about batches or objects are made here.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { FabricError } from "../src/base/errors.ts";
+import { LIMITS } from "../src/base/limits.ts";
+import { Logger, type LoggerCommit, type LoggerInput, type LoggerTurn } from "../src/logs/logger.ts";
+import type { ObjectPlan } from "../src/logs/object-plan.ts";
+import { parseStreamName } from "../src/logs/stream-name.ts";
+import { decodeFrame, encodeFrame } from "../src/protocol/frame-codec.ts";
+import type { Frame, FrameOf } from "../src/protocol/frame.ts";
+import { negotiateVersion } from "../src/protocol/handshake.ts";
+import { deployedLayout } from "../src/site/deployed.ts";
+import { AlarmQueue } from "./alarm.ts";
+import type { ObjectEnv } from "./env.ts";
+import { LogReader, type ManifestCursor, type ManifestPage, type StreamUnit } from "./log-reader.ts";
+import { LogTables } from "./log-tables.ts";
+import { Sockets } from "./sockets.ts";
+import { trace } from "./trace.ts";
+
+/** What one LogWriter holds; numbers only. */
+export interface LoggerStat {
+  readonly logger: string;
+  readonly enabled: boolean;
+  readonly writers: number;
+  /** Batches that R2 does not have for certain, and their bytes of gzip. */
+  readonly bufferedBatches: number;
+  readonly bufferedBytes: number;
+  /** Objects that are planned and not done. */
+  readonly plannedObjects: number;
+  /** Objects in R2. */
+  readonly objects: number;
+  readonly objectRecords: number;
+  readonly objectBytes: number;
+  /** Highest batch number: a snapshot of the logger is everything up to it. */
+  readonly lastId: number;
+}
+
+interface FlushWaiter {
+  readonly keys: Set<string>;
+  resolve(pending: number): void;
+}
+
+export class LogWriter extends DurableObject<ObjectEnv> {
+  readonly #name: string;
+  readonly #enabled: boolean;
+  readonly #sockets: Sockets;
+  readonly #tables: LogTables;
+  readonly #reader: LogReader;
+  readonly #logger: Logger<string>;
+  readonly #alarm: AlarmQueue<"wake">;
+  readonly #waiters = new Set<FlushWaiter>();
+  #inbox: LoggerInput<string>[] = [];
+  #turnDue = false;
+
+  constructor(ctx: DurableObjectState, env: ObjectEnv) {
+    super(ctx, env);
+    this.#name = ctx.id.name ?? ctx.id.toString();
+    // A logger that the layout does not name gets no new batches from sessions; what is under way may still come.
+    const entry = deployedLayout(env.LAYOUT).loggers.find((logger) => logger.name === this.#name);
+    this.#enabled = entry?.enabled ?? true;
+    this.#sockets = new Sockets(ctx);
+    this.#tables = new LogTables(ctx.storage);
+    this.#reader = new LogReader(this.#tables);
+    this.#logger = new Logger({ name: this.#name, enabled: this.#enabled }, this.#tables.load());
+    this.#alarm = new AlarmQueue(ctx.storage);
+    this.#alarm.set("wake", this.#logger.wakeAtMs);
+  }
+
+  /** A trunk: the upgrade of a session's WebSocket. */
+  override fetch(request: Request): Response {
+    if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    if (this.#sockets.ids.size >= LIMITS.trunksMax) return new Response(null, { status: 503 });
+    return this.#sockets.accept(crypto.randomUUID());
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    const trunk = this.#sockets.idOf(socket);
+    try {
+      if (typeof message === "string")
+        throw new FabricError("invalid_message", "a trunk carries binary frames");
+      this.#receive(trunk, socket, decodeFrame(new Uint8Array(message)));
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.#sockets.send(trunk, encodeFrame({ type: "error", id: undefined, ...error.toJSON() }));
+      this.#sockets.close(trunk, error.close, error.code);
+    }
+  }
+
+  override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    this.#sockets.closed(socket, code, reason);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#sockets.closed(socket, 1011, "error");
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#alarm.fire(
+      Date.now(),
+      () => this.#put(this.#turn({ type: "wake" })),
+      (error) => trace("logger.alarm_failed", { logger: this.#name, error: String(error) }),
+    );
+  }
+
+  /** A page of the manifest: objects and buffered batches, of one stream or of all. */
+  manifest(stream: string | undefined, from: ManifestCursor | undefined): ManifestPage {
+    return this.#reader.manifest(stream, from);
+  }
+
+  /** The next pieces of a stream (LogReader.read). */
+  read(stream: string, after: number, upTo: number): StreamUnit[] {
+    return this.#reader.read(stream, after, upTo);
+  }
+
+  /** Brings what is buffered, of one stream or of all, to R2. Resolves to the objects that did not make it in time. */
+  async flush(stream: string | undefined): Promise<{ readonly pending: number }> {
+    const name = stream === undefined ? undefined : parseStreamName(stream);
+    const turn = this.#turn({ type: "flush", stream: name });
+    const keys = new Set(this.#logger.planned(name));
+    const done = this.#whenDone(keys);
+    this.ctx.waitUntil(this.#put(turn));
+    return { pending: await done };
+  }
+
+  stat(): LoggerStat {
+    const { bytes, batches } = this.#logger.buffered;
+    return {
+      logger: this.#name,
+      enabled: this.#enabled,
+      writers: this.#logger.writers,
+      bufferedBatches: batches,
+      bufferedBytes: bytes,
+      plannedObjects: this.#logger.planned().length,
+      ...this.#tables.totals(),
+      lastId: this.#tables.lastId(),
+    };
+  }
+
+  #receive(trunk: string, socket: WebSocket, frame: Frame): void {
+    if (frame.type === "hello") return this.#greet(trunk, socket, frame);
+    if (socket.deserializeAttachment() === null) {
+      throw new FabricError("invalid_message", "the first frame of a trunk must be hello");
+    }
+    switch (frame.type) {
+      case "logBatch":
+      case "logResume":
+        if (frame.logger !== this.#name) throw new FabricError("unknown_logger", `this is ${this.#name}`);
+        this.#inbox.push({ type: "frame", from: trunk, frame });
+        return this.#scheduleTurn();
+      case "ping":
+        return this.#sockets.send(trunk, encodeFrame({ type: "pong", id: frame.id }));
+      default:
+        throw new FabricError("invalid_message", `a logger does not take ${frame.type} frames`);
+    }
+  }
+
+  #greet(trunk: string, socket: WebSocket, hello: FrameOf<"hello">): void {
+    const version = negotiateVersion(hello.versions);
+    socket.serializeAttachment({ version });
+    const welcome: Frame = { type: "welcome", version, endpoint: this.#name, options: {} };
+    this.#sockets.send(trunk, encodeFrame(welcome));
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    setImmediate(() => {
+      this.#turnDue = false;
+      if (this.#inbox.length > 0) this.ctx.waitUntil(this.#put(this.#turn()));
+    });
+  }
+
+  /** One turn: commit, then reply. Returns the puts to begin. A throw discards the object's memory (rule 35). */
+  #turn(input?: LoggerInput<string>): readonly ObjectPlan[] {
+    const inputs = this.#inbox;
+    if (input !== undefined) inputs.push(input);
+    this.#inbox = [];
+    try {
+      const turn = this.#logger.turn(inputs, Date.now());
+      this.#apply(turn);
+      this.#alarm.set("wake", this.#logger.wakeAtMs);
+      return turn.puts;
+    } catch (error) {
+      trace("logger.turn_failed", { logger: this.#name, error: String(error) });
+      this.ctx.abort("turn failed");
+      throw error;
+    }
+  }
+
+  #apply({ commit, replies }: LoggerTurn<string>): void {
+    if (!isEmpty(commit)) this.ctx.storage.transactionSync(() => this.#tables.apply(commit));
+    for (const { to, frame } of replies) this.#sockets.send(to, encodeFrame(frame));
+    for (const { key } of commit.done) {
+      for (const waiter of this.#waiters) {
+        if (waiter.keys.delete(key) && waiter.keys.size === 0) waiter.resolve(0);
+      }
+    }
+  }
+
+  /** Puts planned objects, and those that their ends make room for. Never rejects. */
+  async #put(plans: readonly ObjectPlan[]): Promise<void> {
+    await Promise.all(
+      plans.map(async (plan) => {
+        const ok = await this.#putOne(plan);
+        await this.#put(this.#turn({ type: "put", key: plan.key, ok }));
+      }),
+    );
+  }
+
+  async #putOne(plan: ObjectPlan): Promise<boolean> {
+    try {
+      const { bytes, hash } = this.#tables.objectBytes(plan);
+      await this.env.LOGS.put(plan.key, bytes, {
+        sha256: hash,
+        httpMetadata: { contentType: "application/gzip" },
+        customMetadata: metadata(plan),
+      });
+      return true;
+    } catch (error) {
+      trace("logger.put_failed", { logger: this.#name, key: plan.key, error: String(error) });
+      return false;
+    }
+  }
+
+  async #whenDone(keys: Set<string>): Promise<number> {
+    if (keys.size === 0) return 0;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => waiter.resolve(keys.size), LIMITS.logFlushWaitMs);
+      const waiter: FlushWaiter = {
+        keys,
+        resolve: (pending) => {
+          clearTimeout(timer);
+          this.#waiters.delete(waiter);
+          resolve(pending);
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+}
+
+function isEmpty({ expired, batches, marks, plans, done }: LoggerCommit): boolean {
+  return [expired, batches, marks, plans, done].every((rows) => rows.length === 0);
+}
+
+/** Records, and the lengths of the members as far as they fit, so that a reader of R2 alone can go member by member. */
+function metadata(plan: ObjectPlan): Record<string, string> {
+  const members = plan.members.map(({ length }) => length).join(",");
+  return {
+    records: String(plan.records),
+    batches: String(plan.members.length),
+    ...(members.length <= LIMITS.logObjectMetadataBytesMax ? { members } : {}),
+  };
+}

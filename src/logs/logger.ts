@@ -1,0 +1,235 @@
+/**
+ * The engine of one logger (rules 17, 18 and 20), without I/O. A turn takes everything that has arrived and answers
+ * with what to commit, in one transaction, and what may only happen after it: replies and puts to R2. What is in
+ * `commit` is all that survives; a new engine made from it goes on where the old one stood.
+ */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Frame, FrameOf, InstanceId, LogBatchFrame } from "../protocol/frame.ts";
+import { BatchBuffer, type BufferedBatch } from "./batch-buffer.ts";
+import { hourOf } from "./object-key.ts";
+import { planObject, type ObjectPlan } from "./object-plan.ts";
+import { PutQueue } from "./put-queue.ts";
+import { isStreamName, type StreamName } from "./stream-name.ts";
+import { WriterMarks, type WriterMark } from "./writer-marks.ts";
+
+/** What came in. `from` is the driver's name for the trunk, handed back with the reply. */
+export type LoggerInput<From> =
+  | { readonly type: "frame"; readonly from: From; readonly frame: LogBatchFrame | FrameOf<"logResume"> }
+  /** Flush now what is buffered, of one stream or of all. */
+  | { readonly type: "flush"; readonly stream: StreamName | undefined }
+  | { readonly type: "put"; readonly key: string; readonly ok: boolean }
+  /** Time has passed. */
+  | { readonly type: "wake" };
+
+/** A batch to be stored, with its bytes. */
+export interface AcceptedBatch extends BufferedBatch {
+  readonly bytes: Uint8Array;
+}
+
+/** What one turn makes durable: all of it or nothing, in this order. */
+export interface LoggerCommit {
+  /** Writers whose marks go. */
+  readonly expired: readonly InstanceId[];
+  readonly batches: readonly AcceptedBatch[];
+  readonly marks: readonly WriterMark[];
+  /** New plans; the driver adds the hash of the bytes. */
+  readonly plans: readonly ObjectPlan[];
+  /** Plans that become entries of the manifest; the batches of their members go. */
+  readonly done: readonly ObjectPlan[];
+}
+
+export interface LoggerTurn<From> {
+  readonly commit: LoggerCommit;
+  /** Exactly one for each frame, in the order of the frames. */
+  readonly replies: readonly { readonly to: From; readonly frame: Frame }[];
+  readonly puts: readonly ObjectPlan[];
+}
+
+/** What storage holds when an engine starts. */
+export interface LoggerState {
+  /** Sorted by id; those of plans included. */
+  readonly batches: readonly BufferedBatch[];
+  /** Not done. */
+  readonly plans: readonly ObjectPlan[];
+  readonly marks: readonly WriterMark[];
+  /** Highest id ever used, by a batch or in an object. */
+  readonly lastId: number;
+}
+
+export interface LoggerOptions {
+  readonly name: string;
+  /** Whether it takes new batches. */
+  readonly enabled: boolean;
+}
+
+export class Logger<From> {
+  readonly #options: LoggerOptions;
+  readonly #marks: WriterMarks;
+  readonly #buffer = new BatchBuffer();
+  readonly #puts = new PutQueue();
+  #lastId: number;
+  #lastMs: number;
+  #bytes = 0;
+  #count = 0;
+
+  constructor(options: LoggerOptions, state: LoggerState) {
+    this.#options = options;
+    this.#marks = new WriterMarks(state.marks);
+    this.#lastId = state.lastId;
+    this.#lastMs = state.batches.at(-1)?.receivedMs ?? 0;
+    const planned = new Set<number>();
+    for (const plan of state.plans) {
+      this.#puts.add(plan);
+      for (const { id } of plan.members) planned.add(id);
+    }
+    for (const batch of state.batches) {
+      this.#bytes += batch.length;
+      this.#count++;
+      if (!planned.has(batch.id)) this.#buffer.add(batch);
+    }
+  }
+
+  /** Batches that R2 does not have for certain, bytes and count. */
+  get buffered(): { readonly bytes: number; readonly batches: number } {
+    return { bytes: this.#bytes, batches: this.#count };
+  }
+
+  /** Writers with a mark. */
+  get writers(): number {
+    return this.#marks.size;
+  }
+
+  /** Keys that are planned and not done, of one stream or of all. */
+  planned(stream?: StreamName): string[] {
+    return this.#puts.plans
+      .filter((plan) => stream === undefined || plan.stream === stream)
+      .map(({ key }) => key);
+  }
+
+  /** When the next `wake` is due, or undefined. It must come also after a crash. */
+  get wakeAtMs(): number | undefined {
+    const { dueMs: flush } = this.#buffer;
+    const { dueMs: put } = this.#puts;
+    return flush === undefined || put === undefined ? (flush ?? put) : Math.min(flush, put);
+  }
+
+  /** Takes one turn's inputs. */
+  turn(inputs: readonly LoggerInput<From>[], nowMs: number): LoggerTurn<From> {
+    const turn = new Turn<From>();
+    for (const input of inputs) this.#take(input, nowMs, turn);
+    for (const stream of this.#buffer.due(nowMs)) this.#plan(stream, turn);
+    const { batches, marks, plans, done, expired, replies } = turn;
+    const commit = { expired, batches, marks: [...marks.values()], plans, done };
+    return { commit, replies, puts: this.#puts.start(nowMs) };
+  }
+
+  #take(input: LoggerInput<From>, nowMs: number, turn: Turn<From>): void {
+    switch (input.type) {
+      case "frame": {
+        const { from, frame } = input;
+        const reply =
+          frame.type === "logBatch" ? this.#batch(frame, nowMs, turn) : this.#resume(frame, nowMs);
+        turn.replies.push({ to: from, frame: reply });
+        return;
+      }
+      case "flush":
+        for (const stream of input.stream === undefined ? this.#buffer.streams : [input.stream]) {
+          this.#plan(stream, turn);
+        }
+        this.#puts.hurry(input.stream);
+        return;
+      case "put": {
+        if (!input.ok) return this.#puts.failed(input.key, nowMs);
+        const plan = this.#puts.succeeded(input.key);
+        if (plan === undefined) return;
+        turn.done.push(plan);
+        this.#bytes -= plan.length;
+        this.#count -= plan.members.length;
+        return;
+      }
+      case "wake":
+        turn.expired.push(...this.#marks.expire(nowMs));
+    }
+  }
+
+  #resume(frame: FrameOf<"logResume">, nowMs: number): Frame {
+    const { logger, writer } = frame;
+    const position = this.#marks.position(writer, frame.birthMs, nowMs);
+    if (position.verdict === "known") return { type: "logAck", logger, writer, last: position.last };
+    const { code, message, last } = position;
+    return { type: "logRefused", logger, writer, number: 0, code, message, last };
+  }
+
+  #batch(frame: LogBatchFrame, nowMs: number, turn: Turn<From>): Frame {
+    const { logger, writer, number } = frame;
+    const judged = this.#marks.judge(frame, nowMs);
+    if (judged.verdict === "repeat") return { type: "logAck", logger, writer, last: judged.last };
+    const refusal = this.#refusal(frame, judged);
+    if (refusal !== undefined) {
+      const { code, message } = refusal;
+      return { type: "logRefused", logger, writer, number, code, message, last: judged.last };
+    }
+    const mark = this.#marks.take(frame, nowMs);
+    turn.marks.set(writer, mark);
+    this.#accept(frame, nowMs, turn);
+    return { type: "logAck", logger, writer, last: mark.last };
+  }
+
+  /** Why the batch is not taken, or undefined. Only a batch above the writer's last can meet a disabled logger. */
+  #refusal(
+    frame: LogBatchFrame,
+    judged: ReturnType<WriterMarks["judge"]>,
+  ): Pick<FabricError, "code" | "message"> | undefined {
+    const isAbove = judged.verdict === "next" || (judged.verdict === "refused" && judged.code === "expected");
+    if (!this.#options.enabled && isAbove) {
+      return { code: "logger_disabled", message: `logger ${this.#options.name} takes no new batches` };
+    }
+    if (judged.verdict === "refused") return judged;
+    if (!isStreamName(frame.stream)) return { code: "invalid_data", message: "stream name is not allowed" };
+    if (frame.bytes.length === 0 || frame.bytes.length > LIMITS.logBatchBytesMax) {
+      const bound = `1 to ${LIMITS.logBatchBytesMax} are allowed`;
+      return { code: "too_large", message: `batch has ${frame.bytes.length} bytes, ${bound}` };
+    }
+    const isFull =
+      this.#bytes + frame.bytes.length > LIMITS.logBufferBytesMax ||
+      this.#count + 1 > LIMITS.logBufferBatchesMax;
+    return isFull ? { code: "unavailable", message: "the logger's buffer is full" } : undefined;
+  }
+
+  /** Date and hour are fixed here, by a clock that never goes back. */
+  #accept(frame: LogBatchFrame, nowMs: number, turn: Turn<From>): void {
+    this.#lastMs = Math.max(this.#lastMs, nowMs);
+    const batch: AcceptedBatch = {
+      id: ++this.#lastId,
+      stream: frame.stream as StreamName,
+      hourMs: hourOf(this.#lastMs),
+      receivedMs: this.#lastMs,
+      records: frame.records,
+      length: frame.bytes.length,
+      bytes: frame.bytes,
+    };
+    turn.batches.push(batch);
+    this.#bytes += batch.length;
+    this.#count++;
+    const { bytes: _, ...buffered } = batch;
+    if (this.#buffer.add(buffered)) this.#plan(batch.stream, turn);
+  }
+
+  #plan(stream: StreamName, turn: Turn<From>): void {
+    for (const run of this.#buffer.take(stream)) {
+      const plan = planObject(this.#options.name, run);
+      turn.plans.push(plan);
+      this.#puts.add(plan);
+    }
+  }
+}
+
+class Turn<From> {
+  readonly batches: AcceptedBatch[] = [];
+  readonly marks = new Map<InstanceId, WriterMark>();
+  readonly plans: ObjectPlan[] = [];
+  readonly done: ObjectPlan[] = [];
+  readonly expired: InstanceId[] = [];
+  readonly replies: { to: From; frame: Frame }[] = [];
+}
