@@ -23,13 +23,15 @@ export interface R2File {
 }
 
 /**
- * All objects of `bucket` in the state folder that `selvedge serve --state` (or miniflare's `resourcePersistencePath`)
- * keeps, sorted by key. Empty when the bucket was never written.
+ * All objects of `bucket`, sorted by key. `stateDir` is what `selvedge serve --state` or miniflare's
+ * `resourcePersistencePath` names. Empty when the bucket was never written.
  */
 export async function readR2Objects(stateDir: string, bucket: string): Promise<R2File[]> {
-  const file = join(stateDir, "r2", OBJECT_CLASS, `${objectId(bucket)}.sqlite`);
+  const inServe = join(stateDir, "resources");
+  const root = join(existsSync(inServe) ? inServe : stateDir, "r2");
+  const file = join(root, OBJECT_CLASS, `${objectId(bucket)}.sqlite`);
   if (!existsSync(file)) return [];
-  const blobs = join(stateDir, "r2", bucket, "blobs");
+  const blobs = join(root, bucket, "blobs");
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
     const objects = db.prepare("SELECT key, size, blob_id FROM _mf_objects ORDER BY key").all();

@@ -1,0 +1,62 @@
+/** What the bench asks of the load process and what it answers: plain data over the fork's channel. */
+
+/** How clients reach a server: the fabric's JSON v1 endpoint, or the bare relay's paths. */
+export type Dialect = "json-v1" | "bare";
+
+/** A server under load. */
+export interface LoadTarget {
+  readonly dialect: Dialect;
+  /** Origin of the server's own socket, `http://127.0.0.1:PORT`. */
+  readonly origin: string;
+  /** Process id of the server, whose CPU time and memory are read. */
+  readonly pid: number;
+}
+
+/** Who publishes and who subscribes. */
+export interface LoadShape {
+  /** Groups of publishers and subscribers, at most 10; each group has a topic of its own. */
+  readonly groups: number;
+  /** Publishers and subscribers of each group: every subscriber takes all events of its group. */
+  readonly publishers: number;
+  readonly subscribers: number;
+  /** Events per second of each publisher; 0 is as many as the window lets through. */
+  readonly rate: number;
+}
+
+/**
+ * One pair of runs. The connections to all targets are opened first and closed last; between, the targets are loaded in
+ * turn, in short slices (A B, B A, A B …), so that a machine whose speed changes within seconds treats them alike.
+ */
+export interface LoadPlan {
+  readonly targets: readonly LoadTarget[];
+  readonly shape: LoadShape;
+  /** Frames that a publisher may have sent beyond what its slowest subscriber has received. */
+  readonly window: number;
+  readonly warmupMs: number;
+  readonly sliceMs: number;
+  readonly slices: number;
+}
+
+/** What was measured at one target. */
+export interface LoadResult {
+  /** Events delivered in the measured slices, and per second of them. */
+  readonly delivered: number;
+  readonly perSecond: number;
+  /** Over the whole run, warm-up included: events that did not arrive, and events out of order or repeated. */
+  readonly lost: number;
+  readonly disordered: number;
+  /** Code and reason of connections that the server ended. */
+  readonly closed: readonly string[];
+  /** CPU of the server per delivered event, microseconds. */
+  readonly serverUsPerEvent: number;
+  /** Cores in use, server and generator. */
+  readonly serverCores: number;
+  readonly loadCores: number;
+  /** Publish to delivery, milliseconds; only with a rate. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Resident memory of the server: before load, after it, and its highest since it started, MiB. */
+  readonly rssIdleMiB: number;
+  readonly rssMiB: number;
+  readonly rssPeakMiB: number;
+}

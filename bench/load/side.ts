@@ -1,0 +1,148 @@
+/** The clients of one target, and what was measured with them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Publisher, Subscriber } from "./clients.ts";
+import { startMetronome } from "./metronome.ts";
+import type { LoadPlan, LoadResult, LoadShape, LoadTarget } from "./plan.ts";
+import { cpuSeconds, memoryMiB } from "./process.ts";
+
+const DRAIN_MS = 5_000;
+
+/** A publisher, and the subscribers that take its events. */
+interface Lane {
+  readonly publisher: Publisher;
+  readonly readers: readonly Subscriber[];
+}
+
+export class Side {
+  readonly #target: LoadTarget;
+  readonly #shape: LoadShape;
+  readonly #window: number;
+  readonly #rssIdleMiB: number;
+  #subscribers: Subscriber[] = [];
+  #lanes: Lane[] = [];
+  #isSending = false;
+  #isPumpDue = false;
+  /** Deliveries since the start, of all subscribers. */
+  #deliveries = 0;
+  #agesUs: number[] = [];
+  #measured = { events: 0, ms: 0, serverSeconds: 0, loadUs: 0 };
+
+  private constructor(target: LoadTarget, shape: LoadShape, window: number) {
+    this.#target = target;
+    this.#shape = shape;
+    this.#window = window;
+    this.#rssIdleMiB = memoryMiB(target.pid).now;
+  }
+
+  /** Opens all clients. Rejects when one cannot connect. */
+  static async open(target: LoadTarget, plan: LoadPlan): Promise<Side> {
+    const { shape, window } = plan;
+    const side = new Side(target, shape, window);
+    const each = <T>(count: number, make: (group: number, i: number) => Promise<T>) =>
+      Promise.all(
+        Array.from({ length: shape.groups * count }, (_, i) => make(Math.floor(i / count), i % count)),
+      );
+    side.#subscribers = await each(shape.subscribers, (group) =>
+      Subscriber.open(target, group, shape.publishers, shape.rate > 0, (ageUs) => side.#onEvent(ageUs)),
+    );
+    const publishers = await each(shape.publishers, (group, i) => Publisher.open(target, group, i, window));
+    side.#lanes = publishers.map((publisher) => ({
+      publisher,
+      readers: side.#subscribers.filter((s) => s.group === publisher.group),
+    }));
+    return side;
+  }
+
+  /** Loads the target for `ms` and waits until everything has arrived; `isMeasured` adds it to the result. */
+  async slice(ms: number, isMeasured: boolean): Promise<void> {
+    const { pid } = this.#target;
+    const before = { events: this.#deliveries, server: cpuSeconds(pid), ms: performance.now() };
+    const load = process.cpuUsage();
+    await this.#load(ms);
+    const tookMs = performance.now() - before.ms;
+    if (!isMeasured) {
+      this.#agesUs = [];
+      return;
+    }
+    const used = process.cpuUsage(load);
+    const sum = this.#measured;
+    this.#measured = {
+      events: sum.events + this.#deliveries - before.events,
+      ms: sum.ms + tookMs,
+      serverSeconds: sum.serverSeconds + cpuSeconds(pid) - before.server,
+      loadUs: sum.loadUs + used.user + used.system,
+    };
+  }
+
+  /** Closes all clients and tells what was measured. */
+  async finish(): Promise<LoadResult> {
+    const closed = this.#subscribers.flatMap((s) => (s.closed === undefined ? [] : [s.closed]));
+    const lost = this.#missing();
+    const memory = memoryMiB(this.#target.pid);
+    await Promise.all([...this.#lanes.map((l) => l.publisher), ...this.#subscribers].map((c) => c.close()));
+    const { events, ms, serverSeconds, loadUs } = this.#measured;
+    const ages = this.#agesUs.toSorted((a, b) => a - b);
+    const quantileMs = (q: number) =>
+      (ages[Math.min(ages.length - 1, Math.floor(ages.length * q))] ?? 0) / 1000;
+    return {
+      delivered: events,
+      perSecond: (events * 1000) / ms,
+      lost,
+      disordered: this.#subscribers.reduce((n, s) => n + s.disordered, 0),
+      closed,
+      serverUsPerEvent: (serverSeconds * 1e6) / Math.max(events, 1),
+      serverCores: (serverSeconds * 1000) / ms,
+      loadCores: loadUs / 1000 / ms,
+      p50Ms: quantileMs(0.5),
+      p99Ms: quantileMs(0.99),
+      rssIdleMiB: this.#rssIdleMiB,
+      rssMiB: memory.now,
+      rssPeakMiB: memory.peak,
+    };
+  }
+
+  async #load(ms: number): Promise<void> {
+    if (this.#shape.rate > 0) {
+      const metronome = startMetronome(this.#shape.rate, () => {
+        for (const { publisher } of this.#lanes) publisher.send(1);
+      });
+      await sleep(ms);
+      metronome.stop();
+    } else {
+      this.#isSending = true;
+      this.#pump();
+      await sleep(ms);
+      this.#isSending = false;
+    }
+    const end = performance.now() + DRAIN_MS;
+    while (this.#missing() > 0 && performance.now() < end) await sleep(1);
+  }
+
+  #onEvent(ageUs: number): void {
+    this.#deliveries++;
+    if (this.#shape.rate > 0) this.#agesUs.push(ageUs);
+    else if (!this.#isPumpDue) {
+      this.#isPumpDue = true;
+      setImmediate(() => {
+        this.#isPumpDue = false;
+        this.#pump();
+      });
+    }
+  }
+
+  /** Lets every publisher send up to its window beyond its slowest subscriber. */
+  #pump(): void {
+    if (!this.#isSending) return;
+    for (const { publisher, readers } of this.#lanes) {
+      let slowest = Infinity;
+      for (const reader of readers) slowest = Math.min(slowest, reader.receivedFrom[publisher.index]!);
+      const credit = this.#window - (publisher.sent - slowest);
+      if (credit > 0) publisher.send(credit);
+    }
+  }
+
+  #missing(): number {
+    const due = this.#lanes.reduce((n, { publisher, readers }) => n + publisher.sent * readers.length, 0);
+    return due - this.#subscribers.reduce((n, s) => n + s.received, 0);
+  }
+}
