@@ -1,7 +1,18 @@
 /** Worker entry: the default export and the object classes. Wiring only. */
-import { app } from "./worker/app.ts";
+import { app, errorResponse } from "./worker/app.ts";
+import type { FabricEnv } from "./worker/env.ts";
+import { isUpgrade, upgrade } from "./worker/upgrade.ts";
 
-export { TopicRouter } from "../durable/topic-router.ts";
 export { LogWriter } from "../durable/log-writer.ts";
+export { TopicRouter } from "../durable/topic-router.ts";
 
-export default { fetch: app.fetch };
+export default {
+  async fetch(request: Request, env: FabricEnv, ctx: ExecutionContext): Promise<Response> {
+    if (!isUpgrade(request)) return app.fetch(request, env, ctx);
+    try {
+      return await upgrade(request, env, ctx);
+    } catch (error) {
+      return errorResponse(error);
+    }
+  },
+};

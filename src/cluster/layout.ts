@@ -18,10 +18,17 @@ export interface LoggerEntry {
   readonly enabled: boolean;
 }
 
+/** What a JSON v1 reader may be sent: it cannot say how fast it reads (rules.md 14). */
+export interface ReaderAllowance {
+  readonly bytesPerSecond: number;
+  readonly burstBytes: number;
+}
+
 export interface Layout {
   /** Sorted by prefix; exactly one has the empty prefix. */
   readonly routers: readonly RouterEntry[];
   readonly loggers: readonly LoggerEntry[];
+  readonly jsonReader: ReaderAllowance;
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -58,7 +65,28 @@ export function parseLayout(input: unknown): Layout {
   );
   if (!routers.some((r) => r.prefix === ""))
     invalid(`routers must hold one with the prefix "", for all other topics`);
-  return { routers: routers.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)), loggers };
+  return {
+    routers: routers.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+    loggers,
+    jsonReader: allowance(root["jsonReader"] ?? {}),
+  };
+}
+
+function allowance(v: unknown): ReaderAllowance {
+  const entry = record(v, "jsonReader");
+  return {
+    bytesPerSecond: positive(
+      entry["bytesPerSecond"] ?? LIMITS.readerBytesPerSecond,
+      "jsonReader.bytesPerSecond",
+    ),
+    burstBytes: positive(entry["burstBytes"] ?? LIMITS.readerBurstBytes, "jsonReader.burstBytes"),
+  };
+}
+
+function positive(v: unknown, field: string): number {
+  return typeof v === "number" && Number.isSafeInteger(v) && v > 0
+    ? v
+    : invalid(`${field} must be a positive integer`);
 }
 
 function invalid(message: string): never {

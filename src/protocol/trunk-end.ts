@@ -21,8 +21,8 @@ export type TrunkEvent =
     }
   /** Publishes up to this number are sequenced. */
   | { readonly type: "published"; readonly seq: number }
-  /** Frames without repeats; `bytes` is the frame as it came when nothing was taken out, else undefined. */
-  | { readonly type: "deliver"; readonly frame: FrameOf<"deliver">; readonly bytes: Uint8Array | undefined }
+  /** `frame` without repeats, and the bytes of the whole frame as it came. */
+  | { readonly type: "deliver"; readonly frame: FrameOf<"deliver">; readonly bytes: Uint8Array }
   | { readonly type: "gap"; readonly gap: Gap }
   /** The router refuses this session for good. */
   | { readonly type: "refused"; readonly error: FabricError };
@@ -121,6 +121,11 @@ export class TrunkEnd {
     return this.#retryMs;
   }
 
+  /** Where the reader stands that comes back through this trunk; for a reader that the trunk knows, no change. */
+  resumeFrom(position: Position): void {
+    this.#position ??= position;
+  }
+
   /** Adds subscriptions; confirmed by a `subscribed` event with this id or a higher one. Ids must rise. */
   subscribe(id: number, prefixes: readonly Prefix[]): Uint8Array[] {
     this.#lastSubscribeId = id;
@@ -208,9 +213,8 @@ export class TrunkEnd {
     const last = frame.frames.at(-1);
     if (last !== undefined) this.#position = { ...first, seq: last.seq };
     const fresh = frame.frames.filter((f) => !this.#repeats.isRepeat(f.publisher, f.publisherSeq));
-    if (fresh.length === frame.frames.length) events.push({ type: "deliver", frame, bytes });
-    else if (fresh.length > 0)
-      events.push({ type: "deliver", frame: { ...frame, frames: fresh }, bytes: undefined });
+    const hasRepeats = fresh.length < frame.frames.length;
+    events.push({ type: "deliver", frame: hasRepeats ? { ...frame, frames: fresh } : frame, bytes });
     return events;
   }
 }

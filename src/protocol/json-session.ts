@@ -1,0 +1,322 @@
+/**
+ * The session of a client of Zeek's WebSocket API (`/v1/messages/json`): its first frame subscribes, every later one
+ * publishes, and events come back as canonical texts. PROTOCOL.md, "JSON v1"; spec: websocket-json.md §2 to §7.
+ */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import {
+  ackText,
+  CONTEXT,
+  DataMessageScanner,
+  errorText,
+  parseSubscriptions,
+  type ScanResult,
+} from "./data-message.ts";
+import { ENCODING, type FrameOf, type Segment } from "./frame.ts";
+import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
+import { PublishQueue } from "./publish-queue.ts";
+import { Session, type TopicPlacement } from "./session.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import { parsePrefix, parseTopic, textOf, type Prefix, type Topic } from "./topic.ts";
+import { cborToJson } from "./transcode.ts";
+import type { TrunkIdentity } from "./trunk-end.ts";
+
+/** `greeting`: before the first frame; `linger`: refused, about to close; `draining`: the client is gone. */
+type State = "greeting" | "subscribing" | "open" | "linger" | "draining" | "over";
+
+export interface JsonSessionOptions {
+  readonly identity: TrunkIdentity;
+  readonly placement: TopicPlacement;
+  /** What the ack calls this connection; unique in the fabric. */
+  readonly endpoint: string;
+  /** Version of the server, as the ack carries it. */
+  readonly version: string;
+  readonly grant: Grant;
+  /** The allowance of this reader, bytes per second and bytes (rule 14). */
+  readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
+  readonly nowMs: number;
+}
+
+interface TopicEntry {
+  readonly topic: Topic;
+  readonly router: string;
+  readonly isGranted: boolean;
+}
+
+const SUBSCRIPTION_ID = 1;
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export class JsonSession extends Session {
+  readonly #options: JsonSessionOptions;
+  #state: State = "greeting";
+  #stateDeadlineMs: number;
+  readonly #scanner = new DataMessageScanner();
+  readonly #topics = new Map<string, TopicEntry>();
+  readonly #queues = new Map<string, PublishQueue>();
+  #publishSeq = 0;
+  #pipeline: string[] = [];
+  #pipelineChars = 0;
+  readonly #bucket: TokenBucket;
+
+  constructor(options: JsonSessionOptions) {
+    super(options.placement);
+    this.identify(options.identity);
+    this.#options = options;
+    this.#stateDeadlineMs = options.nowMs + LIMITS.handshakeMs;
+    this.#bucket = new TokenBucket(options.reader.bytesPerSecond, options.reader.burstBytes, options.nowMs);
+  }
+
+  /** Events and frames that wait inside this session, bytes. */
+  get bufferedBytes(): number {
+    return this.#queuedChars() + this.#pipelineChars + this.unackedBytes;
+  }
+
+  /** A text message of the client. */
+  text(text: string, nowMs: number): void {
+    if (this.#isTooLarge(text)) return this.#end(new FabricError("too_large", "message is too large"), nowMs);
+    switch (this.#state) {
+      case "greeting":
+        return this.#greet(text, nowMs);
+      case "subscribing":
+        return this.#pipelined(text, nowMs);
+      case "open":
+        return this.#data(text, nowMs);
+      case "linger":
+      case "draining":
+      case "over":
+        return;
+    }
+  }
+
+  /** A binary message of the client: the same JSON as UTF-8 (§3). */
+  binary(bytes: Uint8Array, nowMs: number): void {
+    if (this.#state === "over") return;
+    if (bytes.length > LIMITS.jsonMessageBytesMax) {
+      return this.#end(new FabricError("too_large", "message is too large"), nowMs);
+    }
+    let text: string;
+    try {
+      text = fatalDecoder.decode(bytes);
+    } catch {
+      return this.#close(1007, "Invalid frame payload data", nowMs);
+    }
+    this.text(text, nowMs);
+  }
+
+  /** The client is gone. What it sent before is still published (§3). */
+  closed(nowMs: number): void {
+    if (this.#state === "over" || this.#state === "draining") return;
+    this.#drainThenFinish(nowMs);
+  }
+
+  override flush(): void {
+    for (const [router, queue] of this.#queues) {
+      while (queue.chars > 0 && this.hasWindow(router))
+        this.publish(router, ++this.#publishSeq, queue.take());
+    }
+    this.#finishWhenDrained();
+  }
+
+  protected override ownDeadlineMs(): number {
+    return this.#stateDeadlineMs;
+  }
+
+  protected override ownTick(nowMs: number): void {
+    if (nowMs < this.#stateDeadlineMs) return;
+    this.#stateDeadlineMs = Infinity;
+    if (this.#state === "greeting") {
+      this.#end(new FabricError("handshake_timeout", "no subscription frame came in time"), nowMs);
+    } else if (this.#state === "linger") {
+      this.#close(1008, "subscription refused", nowMs);
+    } else if (this.#state === "draining") {
+      this.#over();
+    }
+  }
+
+  protected override subscribed(_: unknown, nowMs: number): void {
+    if (this.#state !== "subscribing") return;
+    this.#acknowledge(nowMs);
+  }
+
+  protected override published(): void {
+    this.flush();
+  }
+
+  protected override deliver(frame: FrameOf<"deliver">, _bytes: unknown, nowMs: number): void {
+    if (this.#state !== "open") return;
+    const own = this.#options.identity.instance;
+    for (const sequenced of frame.frames) {
+      if (sequenced.publisher === own) continue;
+      for (const segment of sequenced.segments) {
+        if (!this.#bucket.take(segment.payload.length, nowMs)) {
+          return this.#end(new FabricError("slow_reader", "over the allowance of a JSON v1 reader"), nowMs);
+        }
+        this.effect({ type: "sendTexts", texts: textsOf(segment) });
+      }
+    }
+  }
+
+  protected override missed(_: unknown, nowMs: number): void {
+    if (this.#state === "open") this.#end(new FabricError("gap", "events were lost upstream"), nowMs);
+  }
+
+  protected override refused(error: FabricError, nowMs: number): void {
+    if (this.#state === "draining") return this.#over();
+    this.#end(error, nowMs);
+  }
+
+  #greet(text: string, nowMs: number): void {
+    const first = parseSubscriptions(text);
+    if (!first.ok) return this.#refuseSubscription("deserialization_failed", first.context, nowMs);
+    const prefixes: Prefix[] = [];
+    try {
+      if (first.prefixes.length > LIMITS.subscriptionsMax) {
+        throw new FabricError("too_many", `more than ${LIMITS.subscriptionsMax} subscriptions`);
+      }
+      for (const text of first.prefixes) {
+        const prefix = parsePrefix(text);
+        if (!maySubscribe(this.#options.grant, prefix)) {
+          throw new FabricError("forbidden", `no permission to subscribe to '${text}'`);
+        }
+        prefixes.push(prefix);
+      }
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      return this.#refuseSubscription(error.code, error.message, nowMs);
+    }
+    this.#stateDeadlineMs = Infinity;
+    this.#state = "subscribing";
+    this.subscribe(SUBSCRIPTION_ID, prefixes, nowMs);
+  }
+
+  #refuseSubscription(code: string, context: string, nowMs: number): void {
+    this.effect({ type: "sendTexts", texts: [errorText(code, context)] });
+    this.#state = "linger";
+    this.#stateDeadlineMs = nowMs + LIMITS.refusedLingerMs;
+  }
+
+  #acknowledge(nowMs: number): void {
+    this.#state = "open";
+    this.effect({ type: "sendTexts", texts: [ackText(this.#options.endpoint, this.#options.version)] });
+    this.#publishPipeline(nowMs);
+    this.flush();
+  }
+
+  #publishPipeline(nowMs: number): void {
+    const pipeline = this.#pipeline;
+    this.#pipeline = [];
+    this.#pipelineChars = 0;
+    for (const text of pipeline) this.#data(text, nowMs);
+  }
+
+  #pipelined(text: string, nowMs: number): void {
+    this.#pipelineChars += text.length;
+    if (
+      this.#pipelineChars > LIMITS.pipelineBytesMax ||
+      this.#pipeline.length >= LIMITS.pipelineMessagesMax
+    ) {
+      return this.#end(new FabricError("publisher_too_fast", "too much was sent before the ack"), nowMs);
+    }
+    this.#pipeline.push(text);
+  }
+
+  #data(text: string, nowMs: number): void {
+    const result = this.#scanner.scan(text);
+    if (result !== "ok") return this.effect({ type: "sendTexts", texts: [REFUSALS[result]] });
+    const entry = this.#topics.get(this.#scanner.topic) ?? this.#learnTopic(this.#scanner.topic);
+    if (!entry.isGranted) {
+      const context = `no permission to publish to '${this.#scanner.topic}'`;
+      return this.effect({ type: "sendTexts", texts: [errorText("forbidden", context)] });
+    }
+    let queue = this.#queues.get(entry.router);
+    if (queue === undefined) {
+      queue = new PublishQueue();
+      this.#queues.set(entry.router, queue);
+    }
+    queue.push(entry.topic, this.#scanner.canonical);
+    if (this.#queuedChars() > LIMITS.inboundQueueBytesMax) {
+      this.#end(new FabricError("publisher_too_fast", "more is queued than a session may hold"), nowMs);
+    }
+  }
+
+  #learnTopic(text: string): TopicEntry {
+    const topic = parseTopic(text);
+    const router = this.#options.placement.owner(topic);
+    const entry = { topic, router, isGranted: mayPublish(this.#options.grant, topic) };
+    if (this.#topics.size >= LIMITS.matchCacheTopicsMax) this.#topics.clear();
+    this.#topics.set(text, entry);
+    return entry;
+  }
+
+  #queuedChars(): number {
+    let sum = 0;
+    for (const queue of this.#queues.values()) sum += queue.chars;
+    return sum;
+  }
+
+  #isTooLarge(text: string): boolean {
+    if (text.length * 3 <= LIMITS.jsonMessageBytesMax) return false;
+    return text.length > LIMITS.jsonMessageBytesMax || utf8Length(text) > LIMITS.jsonMessageBytesMax;
+  }
+
+  #end(error: FabricError, nowMs: number): void {
+    this.#close(error.close, error.code, nowMs);
+  }
+
+  /** Closes from our side. What the client had sent before is still published. */
+  #close(code: number, reason: string, nowMs: number): void {
+    if (this.#state === "over" || this.#state === "draining") return;
+    this.effect({ type: "close", code, reason });
+    this.#drainThenFinish(nowMs);
+  }
+
+  #drainThenFinish(nowMs: number): void {
+    this.#state = "draining";
+    this.#stateDeadlineMs = nowMs + LIMITS.drainMs;
+    this.#publishPipeline(nowMs);
+    this.flush();
+  }
+
+  #finishWhenDrained(): void {
+    if (this.#state !== "draining" || this.bufferedBytes > 0) return;
+    this.#over();
+  }
+
+  #over(): void {
+    this.#state = "over";
+    this.#stateDeadlineMs = Infinity;
+    this.finish();
+  }
+}
+
+const REFUSALS: Readonly<Record<Exclude<ScanResult, "ok">, string>> = {
+  not_json: errorText("deserialization_failed", CONTEXT.notJson),
+  no_topic: errorText("deserialization_failed", CONTEXT.noTopic),
+  not_event: errorText("deserialization_failed", CONTEXT.notEvent),
+  bad_topic: errorText("invalid_topic_key", `topic has more than ${LIMITS.topicBytesMax} bytes`),
+  too_large: errorText("too_large", `event has more than ${LIMITS.eventBytesMax} bytes`),
+};
+
+/** The messages of a segment. An event that has no JSON form is told by an error frame in its place (§6.3). */
+function textsOf(segment: Segment): readonly string[] {
+  if (segment.encoding === ENCODING.json) return decoder.decode(segment.payload).split("\n");
+  const topic = textOf(segment.topic);
+  const failed = errorText("broker_error", `Could not process remote event on topic '${topic}'`);
+  try {
+    const { lines, dropped } = cborToJson(topic, segment.payload, segment.count);
+    return dropped === 0 ? lines : [...lines, ...Array<string>(dropped).fill(failed)];
+  } catch (error) {
+    if (!(error instanceof FabricError)) throw error;
+    return Array<string>(segment.count).fill(failed);
+  }
+}
+
+function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) length += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return length;
+}

@@ -1,0 +1,282 @@
+/**
+ * The session of a native peer (`/v1/connect`): frames both ways, subscriptions that change at run time, publishes
+ * that are acknowledged, log batches. What routers deliver passes on byte for byte. PROTOCOL.md, "Native protocol".
+ */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { decodeFrame, encodeFrame } from "./frame-codec.ts";
+import { ENCODING, type Frame, type FrameOf, type Gap, type Segment, type SequencedFrame } from "./frame.ts";
+import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
+import { negotiateVersion } from "./handshake.ts";
+import { OutstandingPublishes } from "./outstanding.ts";
+import { assertJsonSegment } from "./segment-check.ts";
+import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
+import { textOf, type Prefix, type Topic } from "./topic.ts";
+import { jsonToCbor } from "./transcode.ts";
+
+export interface NativeSessionOptions {
+  readonly endpoint: string;
+  readonly grant: Grant;
+  readonly placement: TopicPlacement;
+  /** Version of the router table. */
+  readonly table: string;
+  /** What the welcome tells besides: server version, loggers, limits. */
+  readonly welcome: Readonly<Record<string, unknown>>;
+  readonly nowMs: number;
+}
+
+interface TopicEntry {
+  readonly router: string;
+  readonly isGranted: boolean;
+}
+
+interface Queued {
+  readonly seq: number;
+  readonly repeat: boolean;
+  readonly segments: readonly Segment[];
+  readonly size: number;
+}
+
+type State = "greeting" | "open" | "draining" | "over";
+
+export class NativeSession extends Session {
+  readonly #native: NativeSessionOptions;
+  #state: State = "greeting";
+  #stateDeadlineMs: number;
+  #subscribeId = 0;
+  /** The peer's id of each subscription change that is under way, by ours. */
+  readonly #changes = new Map<number, number>();
+  readonly #prefixes = new Set<Prefix>();
+  readonly #topics = new Map<Topic, TopicEntry>();
+  readonly #queues = new Map<string, Queued[]>();
+  #queuedBytes = 0;
+  readonly #outstanding = new OutstandingPublishes();
+  #acknowledged = 0;
+  #takesJson = false;
+
+  constructor(options: NativeSessionOptions) {
+    super(options.placement);
+    this.#native = options;
+    this.#stateDeadlineMs = options.nowMs + LIMITS.handshakeMs;
+  }
+
+  /** Events that wait inside this session, bytes. */
+  get bufferedBytes(): number {
+    return this.#queuedBytes + this.unackedBytes;
+  }
+
+  /** A message of the peer. */
+  receive(message: Uint8Array, nowMs: number): void {
+    if (this.#state !== "greeting" && this.#state !== "open") return;
+    try {
+      this.#frame(decodeFrame(message), nowMs);
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.refused(error, nowMs);
+    }
+  }
+
+  /** A text message: not of this protocol. */
+  receiveText(nowMs: number): void {
+    this.refused(new FabricError("invalid_message", "frames are binary messages"), nowMs);
+  }
+
+  /** An answer of the log path. */
+  logAnswered(frame: Frame): void {
+    if (this.#state === "open") this.#send(frame);
+  }
+
+  /** The peer is gone. What it sent before is still published. */
+  closed(nowMs: number): void {
+    this.#drainThenFinish(nowMs);
+  }
+
+  override flush(): void {
+    for (const [router, queue] of this.#queues) {
+      let count = 0;
+      for (const queued of queue) {
+        if (!this.hasWindow(router)) break;
+        this.publish(router, queued.seq, queued.segments, queued.repeat);
+        this.#queuedBytes -= queued.size;
+        count++;
+      }
+      if (count > 0) queue.splice(0, count);
+    }
+    if (this.#state === "draining" && this.bufferedBytes === 0 && this.#outstanding.isEmpty) this.#over();
+  }
+
+  protected override ownDeadlineMs(): number {
+    return this.#stateDeadlineMs;
+  }
+
+  protected override ownTick(nowMs: number): void {
+    if (nowMs < this.#stateDeadlineMs) return;
+    if (this.#state === "greeting") {
+      this.refused(new FabricError("handshake_timeout", "no hello came in time"), nowMs);
+    } else {
+      this.#over();
+    }
+  }
+
+  protected override subscribed(done: Subscribed): void {
+    const id = this.#changes.get(done.id);
+    this.#changes.delete(done.id);
+    if (id !== undefined) this.#send({ type: "subscribed", id, positions: done.positions, gaps: done.gaps });
+  }
+
+  protected override published(router: string, seq: number): void {
+    this.#outstanding.acknowledge(router, seq);
+    const done = this.#outstanding.takeDone();
+    if (done > this.#acknowledged) {
+      this.#acknowledged = done;
+      if (this.#state === "open") this.#send({ type: "published", router: "", seq: done });
+    }
+    this.flush();
+  }
+
+  protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): void {
+    if (this.#state !== "open") return;
+    if (this.#takesJson) this.effect({ type: "sendBytes", bytes });
+    else this.#send({ ...frame, frames: frame.frames.map(toCbor) });
+  }
+
+  protected override missed(gap: Gap): void {
+    if (this.#state === "open") this.#send({ type: "gap", gap });
+  }
+
+  protected override refused(error: FabricError, nowMs: number): void {
+    if (this.#state === "over") return;
+    if (this.#state === "draining") return this.#over();
+    this.#send({ type: "error", id: undefined, code: error.code, message: error.message });
+    this.effect({ type: "close", code: error.close, reason: error.code });
+    this.#drainThenFinish(nowMs);
+  }
+
+  #frame(frame: Frame, nowMs: number): void {
+    if (frame.type === "hello") return this.#hello(frame);
+    if (this.#state === "greeting") throw new FabricError("invalid_message", "the first frame must be hello");
+    switch (frame.type) {
+      case "publish":
+        return this.#publish(frame);
+      case "subscribe":
+        return this.#subscribe(frame, nowMs);
+      case "unsubscribe":
+        return this.#unsubscribe(frame, nowMs);
+      case "logBatch":
+      case "logResume":
+        return this.effect({ type: "log", frame });
+      case "ping":
+        return this.#send({ type: "pong", id: frame.id });
+      default:
+        throw new FabricError("invalid_message", `a peer does not send ${frame.type} frames`);
+    }
+  }
+
+  #hello(frame: FrameOf<"hello">): void {
+    if (this.#state !== "greeting") throw new FabricError("invalid_message", "hello was said before");
+    const version = negotiateVersion(frame.versions);
+    const encodings = frame.options["encodings"];
+    this.#takesJson = Array.isArray(encodings) && encodings.includes("json");
+    this.identify({ instance: frame.instance, connection: frame.connection, table: this.#native.table });
+    this.#state = "open";
+    this.#stateDeadlineMs = Infinity;
+    this.#send({ type: "welcome", version, endpoint: this.#native.endpoint, options: this.#native.welcome });
+  }
+
+  #subscribe(frame: FrameOf<"subscribe">, nowMs: number): void {
+    const refused = frame.prefixes.find((prefix) => !maySubscribe(this.#native.grant, prefix));
+    if (refused !== undefined) {
+      return this.#refuseChange(frame.id, "forbidden", `no permission to subscribe to '${textOf(refused)}'`);
+    }
+    const size = new Set([...this.#prefixes, ...frame.prefixes]).size;
+    if (size > LIMITS.subscriptionsMax) {
+      return this.#refuseChange(
+        frame.id,
+        "too_many",
+        `${size} subscriptions, at most ${LIMITS.subscriptionsMax} are allowed`,
+      );
+    }
+    for (const prefix of frame.prefixes) this.#prefixes.add(prefix);
+    this.#changes.set(++this.#subscribeId, frame.id);
+    this.subscribe(this.#subscribeId, frame.prefixes, nowMs, frame.positions);
+  }
+
+  #unsubscribe(frame: FrameOf<"unsubscribe">, nowMs: number): void {
+    for (const prefix of frame.prefixes) this.#prefixes.delete(prefix);
+    this.#changes.set(++this.#subscribeId, frame.id);
+    this.unsubscribe(this.#subscribeId, frame.prefixes, nowMs);
+  }
+
+  #refuseChange(id: number, code: "forbidden" | "too_many", message: string): void {
+    this.#send({ type: "error", id, code, message });
+  }
+
+  #publish(frame: FrameOf<"publish">): void {
+    const { seq, repeat } = frame;
+    if (seq <= this.#acknowledged)
+      return this.#send({ type: "published", router: "", seq: this.#acknowledged });
+    const byRouter = new Map<string, Segment[]>();
+    for (const segment of frame.segments) {
+      const { router } = this.#granted(segment.topic);
+      if (segment.encoding === ENCODING.json) assertJsonSegment(segment);
+      const part = byRouter.get(router);
+      if (part === undefined) byRouter.set(router, [segment]);
+      else part.push(segment);
+    }
+    this.#outstanding.add(seq, byRouter.keys());
+    for (const [router, segments] of byRouter) {
+      let size = 0;
+      for (const segment of segments) size += segment.payload.length;
+      const queue = this.#queues.get(router);
+      if (queue === undefined) this.#queues.set(router, [{ seq, repeat, segments, size }]);
+      else queue.push({ seq, repeat, segments, size });
+      this.#queuedBytes += size;
+    }
+    if (this.#queuedBytes > LIMITS.inboundQueueBytesMax) {
+      throw new FabricError("publisher_too_fast", "more is queued than a session may hold");
+    }
+  }
+
+  #granted(topic: Topic): TopicEntry {
+    let entry = this.#topics.get(topic);
+    if (entry === undefined) {
+      entry = {
+        router: this.#native.placement.owner(topic),
+        isGranted: mayPublish(this.#native.grant, topic),
+      };
+      if (this.#topics.size >= LIMITS.matchCacheTopicsMax) this.#topics.clear();
+      this.#topics.set(topic, entry);
+    }
+    if (!entry.isGranted)
+      throw new FabricError("forbidden", `no permission to publish to '${textOf(topic)}'`);
+    return entry;
+  }
+
+  #send(frame: Frame): void {
+    this.effect({ type: "sendBytes", bytes: encodeFrame(frame) });
+  }
+
+  #drainThenFinish(nowMs: number): void {
+    if (this.#state === "over" || this.#state === "draining") return;
+    this.#state = "draining";
+    this.#stateDeadlineMs = nowMs + LIMITS.drainMs;
+    this.flush();
+  }
+
+  #over(): void {
+    this.#state = "over";
+    this.#stateDeadlineMs = Infinity;
+    this.finish();
+  }
+}
+
+function toCbor(frame: SequencedFrame): SequencedFrame {
+  return {
+    ...frame,
+    segments: frame.segments.map((segment) =>
+      segment.encoding === ENCODING.cbor
+        ? segment
+        : { ...segment, encoding: ENCODING.cbor, payload: jsonToCbor(segment.payload) },
+    ),
+  };
+}

@@ -1,0 +1,28 @@
+/** Checks what a native peer publishes as JSON v1 text: it goes to JSON v1 readers as it stands. */
+import { FabricError } from "../base/errors.ts";
+import { DataMessageScanner } from "./data-message.ts";
+import type { Segment } from "./frame.ts";
+import { textOf } from "./topic.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+
+/** Throws `invalid_message` unless the payload is `count` canonical data messages of the segment's topic, LF between. */
+export function assertJsonSegment(segment: Segment): void {
+  const topic = textOf(segment.topic);
+  const lines = decoder.decode(segment.payload).split("\n");
+  if (lines.length !== segment.count) {
+    throw new FabricError(
+      "invalid_message",
+      `a segment says ${segment.count} events and holds ${lines.length}`,
+    );
+  }
+  const scanner = new DataMessageScanner();
+  for (const line of lines) {
+    if (scanner.scan(line) !== "ok" || scanner.canonical !== line || scanner.topic !== topic) {
+      throw new FabricError(
+        "invalid_message",
+        "a JSON segment holds a line that is no canonical message of its topic",
+      );
+    }
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * What the session engines of all peers share: the trunks to the routers, subscriptions that span several of them
+ * (rule 7), deadlines, and the list of effects that the driver carries out. Sans-I/O.
+ */
+import { assert } from "../base/assert.ts";
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { FrameOf, Gap, LogBatchFrame, Position, Segment } from "./frame.ts";
+import type { Prefix, Topic } from "./topic.ts";
+import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
+
+/** What the driver does for the session. */
+export type SessionEffect =
+  /** Text messages to the peer, in order. */
+  | { readonly type: "sendTexts"; readonly texts: readonly string[] }
+  | { readonly type: "sendBytes"; readonly bytes: Uint8Array }
+  | { readonly type: "close"; readonly code: number; readonly reason: string }
+  | { readonly type: "openTrunk"; readonly router: string }
+  | { readonly type: "sendTrunk"; readonly router: string; readonly bytes: Uint8Array }
+  | { readonly type: "closeTrunk"; readonly router: string }
+  /** For the log path, which is not an engine's: it inflates. */
+  | { readonly type: "log"; readonly frame: LogBatchFrame | FrameOf<"logResume"> }
+  /** The session is over and holds nothing any more. */
+  | { readonly type: "done" };
+
+/** Where topics belong: implemented by src/routing/placement.ts. */
+export interface TopicPlacement {
+  owner(topic: Topic): string;
+  span(prefix: Prefix): readonly string[];
+}
+
+interface PendingSubscription {
+  readonly routers: Set<string>;
+  readonly deadlineMs: number;
+  readonly positions: Position[];
+  readonly gaps: Gap[];
+}
+
+/** A subscription that all its routers have confirmed. */
+export interface Subscribed {
+  readonly id: number;
+  readonly positions: readonly Position[];
+  readonly gaps: readonly Gap[];
+}
+
+export abstract class Session {
+  readonly #placement: TopicPlacement;
+  #identity: TrunkIdentity | undefined;
+  readonly #trunks = new Map<string, TrunkEnd>();
+  readonly #retryAtMs = new Map<string, number>();
+  readonly #pending = new Map<number, PendingSubscription>();
+  #effects: SessionEffect[] = [];
+  #isDone = false;
+
+  constructor(placement: TopicPlacement) {
+    this.#placement = placement;
+  }
+
+  /** Takes the effects gathered since the last call. */
+  drain(): readonly SessionEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When `tick` is due, ms; undefined when nothing waits. */
+  get deadlineMs(): number | undefined {
+    let due = this.ownDeadlineMs();
+    for (const atMs of this.#retryAtMs.values()) due = Math.min(due, atMs);
+    for (const pending of this.#pending.values()) due = Math.min(due, pending.deadlineMs);
+    return due === Infinity ? undefined : due;
+  }
+
+  /** A trunk is connected. */
+  trunkOpened(router: string): void {
+    const trunk = this.trunk(router);
+    this.toTrunk(router, trunk.opened());
+    this.flush();
+  }
+
+  /** A frame of a router. */
+  trunkReceived(router: string, bytes: Uint8Array, nowMs: number): void {
+    try {
+      for (const event of this.trunk(router).receive(bytes)) this.#onTrunk(router, event, nowMs);
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.effect({ type: "closeTrunk", router });
+      this.trunkLost(router, nowMs);
+    }
+  }
+
+  /** A trunk is gone, or could not be opened. */
+  trunkLost(router: string, nowMs: number): void {
+    if (this.#isDone) return;
+    const trunk = this.trunk(router);
+    const waitMs = trunk.lost();
+    if (trunk.isNeeded) this.#retryAtMs.set(router, nowMs + waitMs);
+  }
+
+  /** To be called at `deadlineMs`. */
+  tick(nowMs: number): void {
+    for (const [router, atMs] of this.#retryAtMs) {
+      if (atMs > nowMs) continue;
+      this.#retryAtMs.delete(router);
+      this.#open(router);
+    }
+    for (const pending of this.#pending.values()) {
+      if (pending.deadlineMs > nowMs) continue;
+      this.refused(
+        new FabricError("unavailable", "a router did not confirm the subscription in time"),
+        nowMs,
+      );
+      return;
+    }
+    this.ownTick(nowMs);
+  }
+
+  /** Sends on what has gathered since the last flush. To be called in the macrotask after any input. */
+  abstract flush(): void;
+  /** The earliest deadline of the peer's side, Infinity for none. */
+  protected abstract ownDeadlineMs(): number;
+  protected abstract ownTick(nowMs: number): void;
+  protected abstract subscribed(subscription: Subscribed, nowMs: number): void;
+  protected abstract published(router: string, seq: number): void;
+  protected abstract deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void;
+  protected abstract missed(gap: Gap, nowMs: number): void;
+  /** The fabric cannot serve this peer any longer. */
+  protected abstract refused(error: FabricError, nowMs: number): void;
+
+  /** Says who the peer is; to be called before anything that opens a trunk. */
+  protected identify(identity: TrunkIdentity): void {
+    this.#identity = identity;
+  }
+
+  protected effect(effect: SessionEffect): void {
+    this.#effects.push(effect);
+  }
+
+  /**
+   * Opens the subscription at each router that it spans; `subscribed` follows when all have it.
+   * @param positions Where a reader that comes back stands, at any of the routers.
+   */
+  protected subscribe(
+    id: number,
+    prefixes: readonly Prefix[],
+    nowMs: number,
+    positions: readonly Position[] = [],
+  ): void {
+    const byRouter = Map.groupBy(
+      prefixes.flatMap((prefix) => this.#placement.span(prefix).map((router) => ({ router, prefix }))),
+      (entry) => entry.router,
+    );
+    this.#await(id, byRouter.keys(), nowMs);
+    for (const [router, entries] of byRouter) {
+      for (const position of positions)
+        if (position.router === router) this.trunk(router).resumeFrom(position);
+      this.toTrunk(
+        router,
+        this.#open(router).subscribe(
+          id,
+          entries.map((entry) => entry.prefix),
+        ),
+      );
+    }
+  }
+
+  /** Ends subscriptions at each router that they span; `subscribed` follows when all have done it. */
+  protected unsubscribe(id: number, prefixes: readonly Prefix[], nowMs: number): void {
+    const routers = new Set(prefixes.flatMap((prefix) => this.#placement.span(prefix)));
+    this.#await(id, routers, nowMs);
+    for (const router of routers) this.toTrunk(router, this.#open(router).unsubscribe(id, prefixes));
+  }
+
+  /** Publishes at a router; the trunk opens with the first publish. */
+  protected publish(router: string, seq: number, segments: readonly Segment[], repeat = false): void {
+    this.toTrunk(router, this.#open(router).publish(seq, segments, repeat));
+  }
+
+  protected hasWindow(router: string): boolean {
+    return this.#trunks.get(router)?.hasWindow ?? true;
+  }
+
+  /** Publishes that no router has acknowledged, bytes. */
+  protected get unackedBytes(): number {
+    let sum = 0;
+    for (const trunk of this.#trunks.values()) sum += trunk.unackedBytes;
+    return sum;
+  }
+
+  /** Ends the session: trunks close, nothing is retried. */
+  protected finish(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#retryAtMs.clear();
+    this.#pending.clear();
+    for (const router of this.#trunks.keys()) this.effect({ type: "closeTrunk", router });
+    this.effect({ type: "done" });
+  }
+
+  private trunk(router: string): TrunkEnd {
+    let trunk = this.#trunks.get(router);
+    if (trunk === undefined) {
+      assert(this.#identity !== undefined, "a peer is identified before its first trunk opens");
+      trunk = new TrunkEnd(router, this.#identity);
+      this.#trunks.set(router, trunk);
+    }
+    return trunk;
+  }
+
+  private toTrunk(router: string, all: readonly Uint8Array[]): void {
+    for (const bytes of all) this.effect({ type: "sendTrunk", router, bytes });
+  }
+
+  #open(router: string): TrunkEnd {
+    const trunk = this.trunk(router);
+    if (!this.#retryAtMs.has(router) && trunk.open()) this.effect({ type: "openTrunk", router });
+    return trunk;
+  }
+
+  #await(id: number, routers: Iterable<string>, nowMs: number): void {
+    const deadlineMs = nowMs + LIMITS.subscribeMs;
+    this.#pending.set(id, { routers: new Set(routers), deadlineMs, positions: [], gaps: [] });
+    this.#confirm(undefined, nowMs);
+  }
+
+  #onTrunk(router: string, event: TrunkEvent, nowMs: number): void {
+    switch (event.type) {
+      case "deliver":
+        return this.deliver(event.frame, event.bytes, nowMs);
+      case "published":
+        return this.published(router, event.seq);
+      case "subscribed":
+        return this.#confirm({ router, ...event }, nowMs);
+      case "gap":
+        return this.missed(event.gap, nowMs);
+      case "refused":
+        return this.refused(event.error, nowMs);
+    }
+  }
+
+  /** Books a confirmation of one router, and reports the subscriptions that are complete, in the order of their ids. */
+  #confirm(
+    by: { router: string; id: number; position: Position; gaps: readonly Gap[] } | undefined,
+    nowMs: number,
+  ): void {
+    let isBooked = false;
+    for (const [id, pending] of this.#pending) {
+      if (by !== undefined && id <= by.id && pending.routers.delete(by.router)) {
+        isBooked = true;
+        pending.positions.push(by.position);
+        pending.gaps.push(...by.gaps);
+      }
+      if (pending.routers.size > 0) continue;
+      this.#pending.delete(id);
+      this.subscribed({ id, positions: pending.positions, gaps: pending.gaps }, nowMs);
+    }
+    // A trunk that came back without a subscription of the peer's waiting for it.
+    if (by !== undefined && !isBooked) for (const gap of by.gaps) this.missed(gap, nowMs);
+  }
+}

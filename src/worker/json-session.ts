@@ -1,0 +1,72 @@
+/** Accepts clients of Zeek's WebSocket API and drives their sessions (spec: websocket-json.md §1, §2). */
+import { CONTEXT, errorText } from "../protocol/data-message.ts";
+import type { Grant } from "../protocol/grant.ts";
+import { JsonSession } from "../protocol/json-session.ts";
+import { Placement, tableVersion } from "../routing/placement.ts";
+import { deployedLayout } from "../site/deployed.ts";
+import type { FabricEnv } from "./env.ts";
+import { newInstanceId, newEndpointId } from "./ids.ts";
+import { hasRoom, SessionDriver } from "./session-driver.ts";
+import { openTrunk } from "./trunk.ts";
+import { VERSION } from "./version.ts";
+
+export const JSON_PATH = "/v1/messages/json";
+const APPLICATION_NAME = /^[A-Za-z0-9/_.=:*@-]*$/;
+
+/**
+ * Answers a WebSocket upgrade. A wrong path or application name is told after the 101, in an error frame and a close
+ * 1008, as clients expect; 503 when the isolate has no room.
+ */
+export function acceptJsonSession(
+  request: Request,
+  env: FabricEnv,
+  ctx: ExecutionContext,
+  grant: Grant,
+): Response {
+  if (!hasRoom()) return new Response("no room for another session\n", { status: 503 });
+  const pair = new WebSocketPair();
+  const peer = pair[1];
+  peer.binaryType = "arraybuffer";
+  peer.accept();
+  const response = new Response(null, { status: 101, webSocket: pair[0] });
+  const name = request.headers.get("X-Application-Name") ?? "";
+  if (new URL(request.url).pathname !== JSON_PATH)
+    return refuse(peer, response, "invalid_uri", CONTEXT.invalidUri);
+  if (!APPLICATION_NAME.test(name)) {
+    return refuse(peer, response, "invalid_application_name", CONTEXT.invalidApplicationName);
+  }
+  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, done)));
+  return response;
+}
+
+function refuse(peer: WebSocket, response: Response, code: string, context: string): Response {
+  peer.send(errorText(code, context));
+  peer.close(1008, context);
+  return response;
+}
+
+function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void): void {
+  const layout = deployedLayout(env.LAYOUT);
+  const session = new JsonSession({
+    identity: { instance: newInstanceId(), connection: 1, table: tableVersion(layout.routers) },
+    placement: new Placement(layout.routers),
+    endpoint: newEndpointId("websocket"),
+    version: VERSION,
+    grant,
+    reader: layout.jsonReader,
+    nowMs: Date.now(),
+  });
+  const openRouter = (router: string) => openTrunk(env.ROUTER.getByName(router));
+  const driver = new SessionDriver(peer, session, { openTrunk: openRouter, done });
+  peer.addEventListener("message", (event) => {
+    if (typeof event.data === "string") session.text(event.data, Date.now());
+    else session.binary(new Uint8Array(event.data as ArrayBuffer), Date.now());
+    driver.inputTaken();
+  });
+  const closed = () => {
+    session.closed(Date.now());
+    driver.inputTaken();
+  };
+  peer.addEventListener("close", closed);
+  peer.addEventListener("error", closed);
+}

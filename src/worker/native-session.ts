@@ -1,0 +1,83 @@
+/** Accepts native peers (`/v1/connect`) and drives their sessions. PROTOCOL.md, "Native protocol". */
+import { LIMITS } from "../base/limits.ts";
+import type { Grant } from "../protocol/grant.ts";
+import { SUBPROTOCOL } from "../protocol/handshake.ts";
+import { NativeSession } from "../protocol/native-session.ts";
+import { Placement, tableVersion } from "../routing/placement.ts";
+import { deployedLayout } from "../site/deployed.ts";
+import type { FabricEnv } from "./env.ts";
+import { newEndpointId } from "./ids.ts";
+import { LogIntake } from "./log-intake.ts";
+import { hasRoom, SessionDriver } from "./session-driver.ts";
+import { openTrunk } from "./trunk.ts";
+import { VERSION } from "./version.ts";
+
+export const NATIVE_PATH = "/v1/connect";
+
+/** Answers a WebSocket upgrade; 400 without the subprotocol, 503 when the isolate has no room. */
+export function acceptNativeSession(
+  request: Request,
+  env: FabricEnv,
+  ctx: ExecutionContext,
+  grant: Grant,
+): Response {
+  const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((p) => p.trim());
+  if (!offered.includes(SUBPROTOCOL)) {
+    return new Response(`offer the subprotocol ${SUBPROTOCOL}\n`, { status: 400 });
+  }
+  if (!hasRoom()) return new Response("no room for another session\n", { status: 503 });
+  const pair = new WebSocketPair();
+  const peer = pair[1];
+  peer.binaryType = "arraybuffer";
+  peer.accept();
+  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, done)));
+  const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
+  return new Response(null, { status: 101, webSocket: pair[0], headers });
+}
+
+function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void): void {
+  const layout = deployedLayout(env.LAYOUT);
+  const session = new NativeSession({
+    endpoint: newEndpointId("native"),
+    grant,
+    placement: new Placement(layout.routers),
+    table: tableVersion(layout.routers),
+    welcome: {
+      server: VERSION,
+      loggers: layout.loggers,
+      limits: {
+        frameBytes: LIMITS.frameBytesMax,
+        logBatchBytes: LIMITS.logBatchBytesMax,
+        subscriptions: LIMITS.subscriptionsMax,
+      },
+    },
+    nowMs: Date.now(),
+  });
+  const intake = new LogIntake({
+    openTrunk: (logger) => openTrunk(env.LOGGER.getByName(logger)),
+    reply: (frame) => {
+      session.logAnswered(frame);
+      driver.inputTaken();
+    },
+    layout,
+    grant,
+    nowMs: () => Date.now(),
+  });
+  const driver = new SessionDriver(peer, session, {
+    openTrunk: (router) => openTrunk(env.ROUTER.getByName(router)),
+    log: (frame) => void intake.handle(frame),
+    done: () => void intake.idle().finally(done),
+  });
+  peer.addEventListener("message", (event) => {
+    if (typeof event.data === "string") session.receiveText(Date.now());
+    else session.receive(new Uint8Array(event.data as ArrayBuffer), Date.now());
+    driver.inputTaken();
+  });
+  const closed = () => {
+    session.closed(Date.now());
+    intake.close();
+    driver.inputTaken();
+  };
+  peer.addEventListener("close", closed);
+  peer.addEventListener("error", closed);
+}

@@ -1,0 +1,152 @@
+/**
+ * Drives a session engine: carries out its effects on the peer's WebSocket and on trunks, calls `flush` in the
+ * macrotask after any input, and keeps its timer. No protocol decisions.
+ */
+import { LIMITS } from "../base/limits.ts";
+import type { Session, SessionEffect } from "../protocol/session.ts";
+
+/** What the driver needs from around it. */
+export interface DriverPorts {
+  /** Opens a trunk to a router; rejects when it cannot. */
+  openTrunk(router: string): Promise<WebSocket>;
+  /** Takes log frames; absent where the peer cannot send any. */
+  log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
+  /** The session is over. */
+  done(): void;
+}
+
+interface Buffered {
+  readonly bufferedBytes: number;
+}
+
+/** Sessions of this isolate, for the bound of their buffers (rule 12). */
+const sessions = new Set<Buffered>();
+
+/** Whether the isolate has room for the buffers of another session. */
+export function hasRoom(): boolean {
+  let sum = 0;
+  for (const session of sessions) sum += session.bufferedBytes;
+  return sum < LIMITS.isolateBufferBytesMax;
+}
+
+export class SessionDriver {
+  readonly #peer: WebSocket;
+  readonly #session: Session & Buffered;
+  readonly #ports: DriverPorts;
+  readonly #trunks = new Map<string, WebSocket>();
+  #flushDue = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Infinity;
+
+  constructor(peer: WebSocket, session: Session & Buffered, ports: DriverPorts) {
+    this.#peer = peer;
+    this.#session = session;
+    this.#ports = ports;
+    sessions.add(session);
+    this.#armTimer();
+  }
+
+  /** To be called after any input of the peer. */
+  inputTaken(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    setImmediate(() => {
+      this.#flushDue = false;
+      this.#session.flush();
+      this.#perform();
+      this.#armTimer();
+    });
+  }
+
+  #perform(): void {
+    for (const effect of this.#session.drain()) this.#do(effect);
+  }
+
+  #do(effect: SessionEffect): void {
+    switch (effect.type) {
+      case "sendTexts":
+        return this.#toPeer(effect.texts);
+      case "sendBytes":
+        return this.#toPeer([effect.bytes]);
+      case "sendTrunk":
+        return this.#toTrunk(effect.router, effect.bytes);
+      case "openTrunk":
+        void this.#openTrunk(effect.router);
+        return;
+      case "closeTrunk":
+        return this.#closeTrunk(effect.router);
+      case "close":
+        return this.#closePeer(effect.code, effect.reason);
+      case "log":
+        return this.#ports.log?.(effect.frame);
+      case "done":
+        sessions.delete(this.#session);
+        return this.#ports.done();
+    }
+  }
+
+  /** A peer that is gone takes nothing; its close event tells the engine. */
+  #toPeer(messages: readonly (string | Uint8Array)[]): void {
+    if (this.#peer.readyState !== WebSocket.OPEN) return;
+    for (const message of messages) this.#peer.send(message);
+  }
+
+  #closePeer(code: number, reason: string): void {
+    if (this.#peer.readyState === WebSocket.OPEN) this.#peer.close(code, reason);
+  }
+
+  #toTrunk(router: string, bytes: Uint8Array): void {
+    const trunk = this.#trunks.get(router);
+    if (trunk?.readyState === WebSocket.OPEN) trunk.send(bytes);
+  }
+
+  #closeTrunk(router: string): void {
+    const trunk = this.#trunks.get(router);
+    this.#trunks.delete(router);
+    if (trunk?.readyState === WebSocket.OPEN) trunk.close(1000, "done");
+  }
+
+  async #openTrunk(router: string): Promise<void> {
+    try {
+      const trunk = await this.#ports.openTrunk(router);
+      trunk.addEventListener("message", (event) => {
+        this.#session.trunkReceived(router, new Uint8Array(event.data as ArrayBuffer), Date.now());
+        this.#perform();
+        this.inputTaken();
+      });
+      trunk.addEventListener("close", () => this.#trunkLost(router, trunk));
+      trunk.addEventListener("error", () => this.#trunkLost(router, trunk));
+      this.#trunks.set(router, trunk);
+      this.#session.trunkOpened(router);
+    } catch {
+      this.#session.trunkLost(router, Date.now());
+    }
+    this.#perform();
+    this.#armTimer();
+  }
+
+  #trunkLost(router: string, trunk: WebSocket): void {
+    if (this.#trunks.get(router) !== trunk) return;
+    this.#trunks.delete(router);
+    this.#session.trunkLost(router, Date.now());
+    this.#perform();
+    this.#armTimer();
+  }
+
+  #armTimer(): void {
+    const deadlineMs = this.#session.deadlineMs ?? Infinity;
+    if (deadlineMs === this.#timerMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = deadlineMs;
+    if (deadlineMs === Infinity) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerMs = Infinity;
+        this.#session.tick(Date.now());
+        this.#perform();
+        this.#armTimer();
+      },
+      Math.max(1, deadlineMs - Date.now()),
+    );
+  }
+}
