@@ -1,5 +1,5 @@
 /** A filter: the set of prefixes of one subscriber, as the smallest set that matches the same topics. */
-import { isMatch, type Prefix } from "../protocol/topic.ts";
+import type { Prefix } from "../protocol/topic.ts";
 
 /** Sorted; no prefix extends another one, so at most one of them matches a topic. */
 export type Filter = readonly Prefix[];
@@ -18,9 +18,4 @@ export function makeFilter(prefixes: Iterable<Prefix>): Filter {
 /** Two filters match the same topics iff their keys are equal. */
 export function filterKey(filter: Filter): string {
   return filter.map((prefix) => `${prefix.length}:${prefix}`).join("");
-}
-
-/** Whether the filter matches the topic. Cost: the number of prefixes; routers use the prefix index. */
-export function isFilterMatch(filter: Filter, topic: Parameters<typeof isMatch>[1]): boolean {
-  return filter.some((prefix) => isMatch(prefix, topic));
 }

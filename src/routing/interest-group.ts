@@ -35,11 +35,6 @@ export class InterestGroup {
     this.filter = filter;
   }
 
-  /** Whether a delivery waits to be taken. */
-  get hasOutput(): boolean {
-    return this.#frames.length > 0;
-  }
-
   /** Whether what waits fills a deliver frame. */
   get isFull(): boolean {
     return this.#bytes >= LIMITS.deliverFrameBytes;

@@ -10,16 +10,16 @@ import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import type { Prefix } from "../protocol/topic.ts";
-import { filterKey, makeFilter } from "./filter.ts";
-import { InterestGroup, type Member } from "./interest-group.ts";
-import { PrefixIndex } from "./prefix-index.ts";
+import { FanOut } from "./fan-out.ts";
+import { makeFilter } from "./filter.ts";
+import type { Member } from "./interest-group.ts";
+import { PublisherMarks } from "./publisher-marks.ts";
 import type { Checkpoint, RouterChange, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
 
 interface Trunk extends Member {
   readonly instance: InstanceId;
   readonly connection: number;
   readonly prefixes: Set<Prefix>;
-  group: InterestGroup | undefined;
 }
 
 /** What arrived on a trunk: a frame, or its end. */
@@ -42,9 +42,10 @@ export interface RouterOptions {
 export class Router {
   readonly #options: RouterOptions;
   readonly #trunks = new Map<string, Trunk>();
-  readonly #groups = new Map<string, InterestGroup>();
-  readonly #index = new PrefixIndex<InterestGroup>();
-  readonly #marks: Map<InstanceId, number>;
+  readonly #byInstance = new Map<InstanceId, Trunk>();
+  readonly #fanOut = new FanOut();
+  readonly #marks: PublisherMarks;
+  readonly #isConnected = (instance: InstanceId): boolean => this.#byInstance.has(instance);
   #incarnation: number;
   #seq: number;
   /** Whether storage holds a checkpoint that still stands. */
@@ -59,8 +60,6 @@ export class Router {
   #heldBytes = 0;
   #out: RouterEffect[] = [];
   readonly #acks = new Map<string, number>();
-  /** Groups with output, in the order in which they got it. */
-  readonly #fed = new Set<InterestGroup>();
 
   /**
    * @param live Ids of trunks whose sockets outlived the sleep.
@@ -72,7 +71,7 @@ export class Router {
     this.#checkpointed = checkpoint !== undefined;
     this.#incarnation = checkpoint?.incarnation ?? stored.incarnation + 1;
     this.#seq = checkpoint?.seq ?? 0;
-    this.#marks = new Map(checkpoint?.marks);
+    this.#marks = new PublisherMarks(checkpoint?.marks);
     this.#quietSinceMs = nowMs;
     if (!this.#checkpointed) this.#persist({ type: "incarnation", incarnation: this.#incarnation });
     this.#restore(stored, live);
@@ -119,7 +118,7 @@ export class Router {
       else this.#input(input.trunk, input.frame, input.bytes);
     }
     if (this.#held.length > 0 && this.#isWarm(nowMs)) this.#sequenceHeld(nowMs);
-    this.#flushGroups();
+    this.#flushFanOut();
     for (const [id, seq] of this.#acks) {
       this.#send([id], { type: "published", router: this.#options.name, seq });
     }
@@ -146,7 +145,7 @@ export class Router {
     for (const row of stored.trunks) {
       if (live.has(row.id)) {
         const trunk = this.#addTrunk(row, lastSeqs.get(row.id) ?? this.#seq);
-        this.#joinGroup(trunk);
+        this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
         restored.push(row.id);
       } else {
         this.#awaited.add(row.instance);
@@ -188,13 +187,12 @@ export class Router {
     if (table !== this.#options.table) {
       throw new FabricError("moved", "the router table of this trunk is not that of the router");
     }
-    for (const other of this.#trunks.values()) {
-      if (other.instance !== frame.instance) continue;
+    const other = this.#byInstance.get(frame.instance);
+    if (other !== undefined) {
       const older = other.connection < frame.connection ? other.id : id;
       this.#refuse(older, new FabricError("superseded", "a newer connection of this instance is open"));
       if (older === id) return;
       this.#removeTrunk(other.id);
-      break;
     }
     this.#addTrunk({ id, instance: frame.instance, connection: frame.connection, prefixes: [] }, this.#seq);
     this.#send([id], { type: "welcome", version, endpoint: this.#options.name, options: {} });
@@ -207,19 +205,20 @@ export class Router {
       instance,
       connection,
       prefixes: new Set(row.prefixes),
-      group: undefined,
       lastSeq,
     };
     this.#trunks.set(id, trunk);
+    this.#byInstance.set(instance, trunk);
     return trunk;
   }
 
   #removeTrunk(id: string): void {
     const trunk = this.#trunks.get(id);
     if (trunk === undefined) return;
-    this.#flushGroups();
-    this.#leaveGroup(trunk);
+    this.#flushFanOut();
+    this.#fanOut.leave(trunk);
     this.#trunks.delete(id);
+    this.#byInstance.delete(trunk.instance);
     if (trunk.prefixes.size > 0) this.#persist({ type: "trunkGone", id });
   }
 
@@ -253,11 +252,11 @@ export class Router {
    * was sequenced before is sent, or did not match.
    */
   #resubscribe(trunk: Trunk, change: () => void): void {
-    this.#flushGroups();
-    this.#leaveGroup(trunk);
+    this.#flushFanOut();
+    this.#fanOut.leave(trunk);
     change();
     trunk.lastSeq = this.#seq;
-    this.#joinGroup(trunk);
+    this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
     this.#persistTrunk(trunk);
   }
 
@@ -266,30 +265,6 @@ export class Router {
     if (from.incarnation === this.#incarnation && from.seq >= this.#seq) return [];
     const extent = from.incarnation === this.#incarnation ? "exact" : "unknown";
     return [{ extent, from, to: this.position }];
-  }
-
-  #joinGroup(trunk: Trunk): void {
-    if (trunk.prefixes.size === 0) return;
-    const filter = makeFilter(trunk.prefixes);
-    const key = filterKey(filter);
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = new InterestGroup(key, filter);
-      this.#groups.set(key, group);
-      this.#index.add(filter, group);
-    }
-    group.members.add(trunk);
-    trunk.group = group;
-  }
-
-  #leaveGroup(trunk: Trunk): void {
-    const group = trunk.group;
-    if (group === undefined) return;
-    trunk.group = undefined;
-    group.members.delete(trunk);
-    if (group.members.size > 0) return;
-    this.#groups.delete(group.key);
-    this.#index.remove(group.filter, group);
   }
 
   #isWarm(nowMs: number): boolean {
@@ -313,28 +288,12 @@ export class Router {
 
   #sequence({ trunk, instance, frame }: Publish): void {
     this.#acks.set(trunk, frame.seq);
-    if (frame.seq <= (this.#marks.get(instance) ?? 0)) return;
-    this.#setMark(instance, frame.seq);
+    if (!this.#marks.take(instance, frame.seq, this.#isConnected)) return;
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;
-    const sequenced = {
-      seq: this.#seq,
-      publisher: instance,
-      publisherSeq: frame.seq,
-      segments: frame.segments,
-    };
-    const takers = new Set<InterestGroup>();
-    for (const segment of frame.segments) {
-      for (const group of this.#index.match(segment.topic)) {
-        group.add(segment);
-        takers.add(group);
-      }
-    }
-    for (const group of takers) {
-      group.endFrame(sequenced);
-      this.#fed.add(group);
-      if (group.isFull) this.#flushGroup(group);
-    }
+    const { seq: publisherSeq, segments } = frame;
+    const isFull = this.#fanOut.feed({ seq: this.#seq, publisher: instance, publisherSeq, segments });
+    if (isFull) this.#flushFanOut();
   }
 
   #becomeDirty(): void {
@@ -344,37 +303,21 @@ export class Router {
     this.#persist({ type: "checkpointUsed" });
   }
 
-  #setMark(instance: InstanceId, seq: number): void {
-    if (this.#marks.size >= LIMITS.publishersMax && !this.#marks.has(instance)) {
-      const connected = new Set([...this.#trunks.values()].map((t) => t.instance));
-      for (const known of this.#marks.keys()) {
-        if (this.#marks.size < LIMITS.publishersMax / 2) break;
-        if (!connected.has(known)) this.#marks.delete(known);
-      }
-    }
-    this.#marks.set(instance, seq);
-  }
-
-  #flushGroups(): void {
-    for (const group of this.#fed) this.#flushGroup(group);
-    this.#fed.clear();
-  }
-
-  #flushGroup(group: InterestGroup): void {
-    if (!group.hasOutput) return;
-    for (const delivery of group.take(this.#options.name, this.#incarnation)) {
-      this.#out.push({ type: "send", trunks: delivery.trunks, bytes: delivery.bytes });
+  /** Sends what has gathered. */
+  #flushFanOut(): void {
+    for (const { trunks, bytes } of this.#fanOut.take(this.#options.name, this.#incarnation)) {
+      this.#out.push({ type: "send", trunks, bytes });
     }
   }
 
   #checkpoint(): Checkpoint {
     assert(
-      this.#held.length === 0 && this.#fed.size === 0,
+      this.#held.length === 0 && this.#fanOut.isEmpty,
       "a checkpoint is written by a router with nothing at hand",
     );
     const lastSeqs: [string, number][] = [];
     for (const t of this.#trunks.values()) if (t.lastSeq !== this.#seq) lastSeqs.push([t.id, t.lastSeq]);
-    return { incarnation: this.#incarnation, seq: this.#seq, marks: [...this.#marks], lastSeqs };
+    return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs };
   }
 
   #persistTrunk(trunk: Trunk): void {
