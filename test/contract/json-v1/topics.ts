@@ -59,16 +59,13 @@ export function topicsSuite(fabric: Fabric): void {
       expect(numberOf(await a.next())).toBe(2);
     });
 
-    describe.each(vectors.prefix)("vectors/topics.json", ({ subscription, topic, matches }) => {
-      const rows = topic.startsWith("alice")
-        ? "[A26] "
-        : /^(zeek|bro)\/(events|misc)/.test(topic)
-          ? "[A44] "
-          : "";
-      test(`§4 ${rows}prefix ${JSON.stringify(subscription)}, topic ${JSON.stringify(topic)}: ${matches ? "delivered" : "not delivered"}`, async () => {
+    for (const { subscription, topic, matches } of vectors.prefix) {
+      const row = topic.startsWith("alice") ? "[A26] " : /^zeek\/(events|misc)/.test(topic) ? "[A44] " : "";
+      const [prefixText, topicText] = [JSON.stringify(subscription), JSON.stringify(topic)];
+      test(`§4 ${row}prefix ${prefixText}, topic ${topicText}: ${matches ? "" : "not "}delivered`, async () => {
         await expectDelivery(subscription, topic, matches);
       });
-    });
+    }
 
     test("§4 [A44] prefix bro/events takes bro/events/foo and bro/events/bar, not bro/misc", async () => {
       const reader = await clients.subscribed("bro/events");

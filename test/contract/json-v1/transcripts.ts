@@ -3,16 +3,17 @@
  * more client sends here.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { JsonClient } from "../../support/json-v1-client.ts";
 import { event } from "../../support/json-v1-event.ts";
 import { useClients, type Fabric } from "../../support/json-v1-suite.ts";
 
-const FOLDER = new URL("../../samples/websocket/", import.meta.url);
+const FOLDER = join(import.meta.dirname, "../../samples/websocket");
 const NAMES = ["ws1", "ws2", "ws3"] as const;
 
 function linesOf(file: string): string[] {
-  return readFileSync(new URL(`${file}.txt`, FOLDER), "utf8")
+  return readFileSync(join(FOLDER, `${file}.txt`), "utf8")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("###"));
 }
