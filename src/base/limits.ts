@@ -147,6 +147,15 @@ export const LIMITS = {
   /** Custom metadata of an R2 object that lists its members, bytes (R2 takes 8,192 in all). */
   logObjectMetadataBytesMax: 4_096,
 
+  // The native client.
+  /** What a client's publishes may hold in memory until they are acknowledged, bytes. */
+  clientBufferBytesMax: 64 * MIB,
+  /** Back-off of a lost connection, ms: first try, factor 2, last; half of each is chance. */
+  reconnectMs: 100,
+  reconnectMaxMs: 10_000,
+  /** A connection that says nothing for this long is asked, and after as long again given up, ms. */
+  clientSilenceMs: 30_000,
+
   // Access.
   /** Shortest key of a deployment, bytes: HS256 is no stronger than its key (RFC 7518, 3.2). */
   keyBytesMin: 32,

@@ -1,0 +1,4 @@
+/** The SDK: what a program that talks to the fabric imports. */
+export { connect } from "./client.ts";
+export type { Client, ClientEvents, ConnectOptions, LoggerInfo, Subscription, Welcome } from "./client.ts";
+export type { ReceivedEvent } from "./received-event.ts";
