@@ -7,10 +7,11 @@ import { LIMITS } from "../base/limits.ts";
 import type { Layout } from "../cluster/layout.ts";
 import { LoggerLink, type LinkEffect, type LogFrame } from "../logs/logger-link.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame, InstanceId } from "../protocol/frame.ts";
+import type { Frame } from "../protocol/frame.ts";
 import { mayLog, type Grant } from "../protocol/grant.ts";
 import { negotiateVersion, PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import { checkBatch } from "./batch-check.ts";
+import { newInstanceId } from "./ids.ts";
 
 /** What the intake needs of a trunk's WebSocket: accepted, and with `binaryType` "arraybuffer". */
 export interface TrunkSocket {
@@ -26,7 +27,6 @@ export interface LogIntakePorts {
   reply(frame: Frame): void;
   readonly layout: Layout;
   readonly grant: Grant;
-  readonly instance: InstanceId;
   nowMs(): number;
 }
 
@@ -39,6 +39,8 @@ interface Trunk {
 
 export class LogIntake {
   readonly #ports: LogIntakePorts;
+  /** Of this session: loggers know writers by the instance in their frames. */
+  readonly #instance = newInstanceId();
   readonly #trunks = new Map<string, Trunk>();
   #idle: (() => void)[] = [];
   #isClosed = false;
@@ -151,7 +153,7 @@ export class LogIntake {
     for (const type of ["close", "error"] as const) {
       socket.addEventListener(type, () => this.#lost(logger, trunk, attempt, type));
     }
-    const { instance } = this.#ports;
+    const instance = this.#instance;
     const versions = PROTOCOL_VERSIONS;
     this.#send(trunk, { type: "hello", versions, instance, connection: attempt, options: {} });
   }
@@ -190,16 +192,4 @@ export class LogIntake {
   #settleIdle(): void {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-/** Opens a trunk to a LogWriter. Rejects when the object does not upgrade. */
-export async function openLogTrunk(env: Pick<Env, "LOGGER">, logger: string): Promise<TrunkSocket> {
-  const response = await env.LOGGER.getByName(logger).fetch("https://fabric/trunk", {
-    headers: { Upgrade: "websocket" },
-  });
-  const socket = response.webSocket;
-  if (socket === null) throw new FabricError("unavailable", `logger ${logger} answered ${response.status}`);
-  socket.accept();
-  socket.binaryType = "arraybuffer";
-  return socket;
 }
