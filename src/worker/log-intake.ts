@@ -7,11 +7,10 @@ import { LIMITS } from "../base/limits.ts";
 import type { Layout } from "../cluster/layout.ts";
 import { LoggerLink, type LinkEffect, type LogFrame } from "../logs/logger-link.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame } from "../protocol/frame.ts";
+import type { Frame, InstanceId } from "../protocol/frame.ts";
 import { mayLog, type Grant } from "../protocol/grant.ts";
 import { negotiateVersion, PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import { checkBatch } from "./batch-check.ts";
-import { newInstanceId } from "./ids.ts";
 
 /** What the intake needs of a trunk's WebSocket: accepted, and with `binaryType` "arraybuffer". */
 export interface TrunkSocket {
@@ -27,6 +26,8 @@ export interface LogIntakePorts {
   reply(frame: Frame): void;
   readonly layout: Layout;
   readonly grant: Grant;
+  /** The client's; loggers know writers by the instance in their frames. */
+  readonly instance: InstanceId;
   nowMs(): number;
 }
 
@@ -39,8 +40,6 @@ interface Trunk {
 
 export class LogIntake {
   readonly #ports: LogIntakePorts;
-  /** Of this session: loggers know writers by the instance in their frames. */
-  readonly #instance = newInstanceId();
   readonly #trunks = new Map<string, Trunk>();
   #idle: (() => void)[] = [];
   #isClosed = false;
@@ -153,7 +152,7 @@ export class LogIntake {
     for (const type of ["close", "error"] as const) {
       socket.addEventListener(type, () => this.#lost(logger, trunk, attempt, type));
     }
-    const instance = this.#instance;
+    const { instance } = this.#ports;
     const versions = PROTOCOL_VERSIONS;
     this.#send(trunk, { type: "hello", versions, instance, connection: attempt, options: {} });
   }
