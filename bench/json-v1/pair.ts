@@ -3,8 +3,11 @@ import type { LoadPlan, LoadResult, LoadTarget } from "../load/plan.ts";
 import type { Server } from "../server.ts";
 import type { Case } from "./cases.ts";
 
-/** Frames in flight of each publisher: what one client may have unacknowledged without starving others. */
-const WINDOW_FRAMES = 64;
+/**
+ * Frames on their way from all publishers together: enough that a server always finds work (64 leave it idle between
+ * them in 1→1), few enough that workerd goes on accepting connections.
+ */
+const IN_FLIGHT_FRAMES = 256;
 const SLICE_MS = 250;
 const WARMUP_MS = 500;
 
@@ -27,7 +30,7 @@ export function planOf(subject: Case, targets: readonly LoadTarget[], seconds: n
   return {
     targets,
     shape: subject.shape,
-    window: WINDOW_FRAMES,
+    window: IN_FLIGHT_FRAMES / (subject.shape.groups * subject.shape.publishers),
     warmupMs: WARMUP_MS,
     sliceMs: SLICE_MS,
     slices,

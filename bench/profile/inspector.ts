@@ -39,7 +39,7 @@ export async function profileWhile(
     readonly webSocketDebuggerUrl: string;
     readonly id: string;
   }[];
-  const target = targets.find((t) => t.id.includes(workerName));
+  const target = targets.find((t) => t.id.endsWith(`:user:${workerName}`));
   if (target === undefined)
     throw new Error(`the inspector lists no ${workerName}: ${JSON.stringify(targets)}`);
   const ws = new WebSocket(target.webSocketDebuggerUrl, { maxPayload: 0 });
