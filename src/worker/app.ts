@@ -1,14 +1,17 @@
-/** The HTTP routes. WebSocket upgrades never come here (upgrade.ts). */
+/** The HTTP routes (PROTOCOL.md, "HTTP"). WebSocket upgrades never come here (upgrade.ts). */
 import { Hono } from "hono";
 import { FabricError } from "../base/errors.ts";
-
+import type { Grant } from "../protocol/grant.ts";
 import { authenticate, challengeOf } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
+import { flushLogs, listLogs, readLogRecords, statLogs } from "./logs-routes.ts";
+import { publishEvents } from "./publish-route.ts";
 import { VERSION } from "./version.ts";
 
 /** What hono knows of a request here. */
-export interface AppTypes {
+interface AppTypes {
   Bindings: FabricEnv;
+  Variables: { grant: Grant };
 }
 
 export const app = new Hono<AppTypes>();
@@ -17,9 +20,15 @@ app.get("/healthz", (c) => c.json({ status: "ok", version: VERSION }));
 
 /** Everything else under /v1 answers only to a token. */
 app.use("/v1/*", async (c, next) => {
-  await authenticate(c.req.raw, c.env);
+  c.set("grant", await authenticate(c.req.raw, c.env));
   await next();
 });
+
+app.get("/v1/logs", (c) => listLogs(c.env, c.var.grant));
+app.get("/v1/logs/stat", (c) => statLogs(c.env, c.var.grant));
+app.get("/v1/logs/:stream/records", (c) => readLogRecords(c.env, c.var.grant, c.req.param("stream")));
+app.post("/v1/logs/flush", (c) => flushLogs(c.env, c.var.grant, c.req.queries("stream") ?? []));
+app.post("/v1/publish", async (c) => publishEvents(c.env, c.var.grant, await c.req.text()));
 
 for (const path of ["/v1/messages/json", "/v1/connect"]) {
   app.all(path, (c) => {

@@ -1,0 +1,92 @@
+/** `POST /v1/publish`: events of a program that holds no connection. */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { DataMessageScanner } from "../protocol/data-message.ts";
+import { mayPublish, type Grant } from "../protocol/grant.ts";
+import { PublishQueue } from "../protocol/publish-queue.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import { TrunkEnd } from "../protocol/trunk-end.ts";
+import { Placement, tableVersion, type Route } from "../routing/placement.ts";
+import { deployedLayout } from "../site/deployed.ts";
+import type { FabricEnv } from "./env.ts";
+import { newInstanceId } from "./ids.ts";
+import { openTrunk } from "./trunk.ts";
+
+type PublishEnv = Pick<FabricEnv, "ROUTER" | "LAYOUT">;
+
+/**
+ * Publishes the data messages of JSON v1 in the body, one a line, and answers {"published": n} when all are sequenced.
+ * Nothing is published when a line is refused: throws `deserialization_failed` or `invalid_topic_key` naming it,
+ * `too_large`, `forbidden`; `unavailable` when a router did not answer: then some may be published.
+ */
+export async function publishEvents(env: PublishEnv, grant: Grant, body: string): Promise<Response> {
+  if (body.length > LIMITS.jsonMessageBytesMax) {
+    throw new FabricError(
+      "too_large",
+      `a body of at most ${LIMITS.jsonMessageBytesMax} bytes may be published`,
+    );
+  }
+  const { routers } = deployedLayout(env.LAYOUT);
+  const placement = new Placement(routers);
+  const queues = new Map<string, PublishQueue>();
+  const scanner = new DataMessageScanner();
+  let published = 0;
+  for (const [index, line] of body.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const topic = topicOf(scanner, line, index + 1);
+    if (!mayPublish(grant, topic)) {
+      throw new FabricError("forbidden", `line ${index + 1}: no permission to publish to '${scanner.topic}'`);
+    }
+    const router = placement.owner(topic);
+    const queue = queues.get(router) ?? new PublishQueue();
+    queues.set(router, queue);
+    queue.push(topic, scanner.canonical);
+    published++;
+  }
+  await Promise.all([...queues].map(([router, queue]) => send(env, router, routers, queue)));
+  return Response.json({ published });
+}
+
+function topicOf(scanner: DataMessageScanner, line: string, number: number) {
+  const result = scanner.scan(line);
+  if (result === "ok") return parseTopic(scanner.topic);
+  const code =
+    result === "too_large" ? result : result === "bad_topic" ? "invalid_topic_key" : "deserialization_failed";
+  throw new FabricError(code, `line ${number} is not a data message of JSON v1 (${result})`, {
+    details: { line: number },
+  });
+}
+
+/** One trunk for one request; a lost one is the caller's to judge, because what it carried may be sequenced. */
+async function send(
+  env: PublishEnv,
+  router: string,
+  table: readonly Route[],
+  queue: PublishQueue,
+): Promise<void> {
+  const identity = { instance: newInstanceId(), connection: 1, table: tableVersion(table) };
+  const trunk = new TrunkEnd(router, identity);
+  let last = 0;
+  while (queue.chars > 0) trunk.publish(++last, queue.take());
+  const socket = await openTrunk(env.ROUTER.getByName(router));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const lost = () =>
+        reject(new FabricError("unavailable", `router ${router} did not confirm the events`));
+      const timer = setTimeout(lost, LIMITS.subscribeMs);
+      socket.addEventListener("close", lost);
+      socket.addEventListener("error", lost);
+      socket.addEventListener("message", (event) => {
+        for (const answer of trunk.receive(new Uint8Array(event.data as ArrayBuffer))) {
+          if (answer.type === "refused") reject(answer.error);
+          if (answer.type !== "published" || answer.seq < last) continue;
+          clearTimeout(timer);
+          resolve();
+        }
+      });
+      for (const bytes of trunk.opened()) socket.send(bytes);
+    });
+  } finally {
+    socket.close(1000, "done");
+  }
+}
