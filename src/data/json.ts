@@ -28,6 +28,7 @@ import {
 const INTEGER_LITERAL = /^-?[0-9]+$/;
 /** Digits of the largest 64-bit number, and a sign. */
 const INTEGER_LITERAL_MAX = 21;
+const NS_PER_MS = 1_000_000n;
 const lossy = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 function refuse(why: string): never {
@@ -113,13 +114,15 @@ function realOf(data: JsonNode | undefined): number {
 }
 
 /**
- * The canonical text of a value. Bytes that are not UTF-8 become U+FFFD. Throws `invalid_data` for reals that JSON
- * cannot carry and for nesting past `LIMITS.jsonNestingMax`, `too_large` past `LIMITS.eventBytesMax`.
+ * The canonical text of a value. JSON has no bytes that are not UTF-8 (they become U+FFFD) and this form no time below
+ * the millisecond. Throws `invalid_data` for reals that JSON cannot carry, for elements or keys that become equal, and
+ * for nesting past `LIMITS.jsonNestingMax`, `too_large` past `LIMITS.eventBytesMax`.
  */
 export function formatValue(value: Value): string {
   const writer = new JsonWriter();
   writer.value(value);
-  return writer.text;
+  // What a set lost may change the order of its elements: reading sorts them anew.
+  return writer.hasLossySet ? formatValue(parseValue(writer.text)) : writer.text;
 }
 
 /** The canonical text of a JSON string. */
@@ -136,15 +139,14 @@ export function formatReal(value: number): string {
   return Number(text) === value ? text : String(value);
 }
 
-/** Appends canonical text; the bounds hold while it grows, because a canonical text can be longer than its source. */
-export class JsonWriter {
+/** Appends text; the bounds hold while it grows, because a canonical text can be longer than its source. */
+class JsonWriter {
   text = "";
-  #depth: number;
-
-  /** `depth`: containers that are open around what is written. */
-  constructor(depth = 0) {
-    this.#depth = depth;
-  }
+  /** Whether an element of a set or a key lost something. */
+  hasLossySet = false;
+  #depth = 0;
+  /** Sets and keys that are open. */
+  #sorted = 0;
 
   /** Appends one value. Throws as `formatValue` does. */
   value(value: Value): void {
@@ -165,21 +167,28 @@ export class JsonWriter {
         this.#list("{", "}", [], () => undefined);
         return;
       case "vector":
-      case "set":
         this.#list("[", "]", value.elements, (element) => this.value(element));
+        return;
+      case "set":
+        this.#sorted++;
+        this.#list("[", "]", value.elements, (element) => this.value(element));
+        this.#sorted--;
         return;
       case "table":
         this.#list("[", "]", value.entries, (entry) => this.#entry(entry));
         return;
       default:
         this.text += scalarText(value);
+        if (this.#sorted > 0 && isLossy(value)) this.hasLossySet = true;
     }
   }
 
   #entry(entry: TableEntry): void {
     this.#depth++;
     this.text += '{"key":';
+    this.#sorted++;
     this.value(entry.key);
+    this.#sorted--;
     this.text += ',"value":';
     this.value(entry.value);
     this.text += "}";
@@ -200,6 +209,12 @@ export class JsonWriter {
 }
 
 type Scalar = Exclude<Value, { readonly type: "none" | "vector" | "set" | "table" }>;
+
+/** Whether the text of a value stands for another value. */
+function isLossy(value: Scalar): boolean {
+  if (value.type === "timestamp") return value.ns % NS_PER_MS !== 0n;
+  return value.type === "string" && typeof value.value !== "string";
+}
 
 function scalarText(value: Scalar): string {
   switch (value.type) {

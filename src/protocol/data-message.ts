@@ -6,7 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { scanElements, scanString, scanValue } from "../data/canonical.ts";
-import { formatJsonString, JsonWriter, valueOf } from "../data/json.ts";
+import { formatJsonString, formatValue, valueOf } from "../data/json.ts";
 import { JsonObject, parseJson, type JsonNode } from "../data/json-text.ts";
 import { eventFromValue, eventToValue, type FabricEvent } from "./event.ts";
 import { byteString, RESERVED_TOPIC } from "./topic.ts";
@@ -59,10 +59,9 @@ function tryParse(text: string): JsonNode | undefined {
 
 /** The canonical text of an event under a topic (as text). Throws as `formatValue` does. */
 export function formatDataMessage(topic: string, event: FabricEvent): string {
-  const writer = new JsonWriter();
-  writer.value(eventToValue(event));
   // The value's own two keys become keys of the message.
-  return `{"type":"data-message","topic":${formatJsonString(topic)},${writer.text.slice(1)}`;
+  const value = formatValue(eventToValue(event)).slice(1);
+  return `{"type":"data-message","topic":${formatJsonString(topic)},${value}`;
 }
 
 /** Topic (as text) and event of a data message. Throws `deserialization_failed` with the context as its message. */
