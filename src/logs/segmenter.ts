@@ -76,7 +76,7 @@ class Part {
 
   addText(json: string): void {
     this.records++;
-    this.bytes += json.length + 1;
+    this.bytes += utf8BytesMax(json) + 1;
     this.#text += `${json}\n`;
     if (this.#text.length >= TEXT_CHARS) this.#flush();
   }
@@ -97,6 +97,12 @@ class Part {
 }
 
 const encoder = new TextEncoder();
+const NON_ASCII = /[^\0-\x7f]/;
+
+/** What a text takes as UTF-8, bytes: exact when it is ASCII, else up to three times as much as it may. */
+function utf8BytesMax(text: string): number {
+  return NON_ASCII.test(text) ? text.length * 3 : text.length;
+}
 
 export class Segmenter {
   readonly #reader: LogReader;
@@ -125,7 +131,8 @@ export class Segmenter {
 
   /**
    * The source has ended for now. A last line without a newline is taken when it is a whole record; otherwise it is
-   * left, and reported unless it is a comment, so that it is read again when it has grown.
+   * left, and reported unless it is a comment, so that it is read again when it has grown. Answers with one last
+   * segment at least, which may be empty.
    */
   end(): readonly CutSegment[] {
     const rest = this.#splitter.rest();
@@ -140,14 +147,14 @@ export class Segmenter {
     return this.#finish();
   }
 
-  /** The source is damaged behind what was pushed: an unfinished line is part of the damage. */
+  /** Like `end`, for a source that is damaged behind what was pushed: an unfinished line is part of the damage. */
   endDamaged(reason: string): readonly CutSegment[] {
     this.#report(this.#to.line + 1, reason);
     return this.#finish();
   }
 
   #finish(): readonly CutSegment[] {
-    if (this.#to.offset > this.#from || this.#brokenCount > 0) this.#seal();
+    this.#seal();
     return this.#drain();
   }
 
@@ -162,7 +169,7 @@ export class Segmenter {
       if (part === undefined) this.#parts.set(line.stream, (part = new Part(line.stream)));
       const before = part.bytes;
       if (line.type === "asIs") part.addBytes(bytes, inPlace);
-      else if (line.json.length <= LIMITS.logRecordBytesMax) part.addText(line.json);
+      else if (utf8BytesMax(line.json) <= LIMITS.logRecordBytesMax) part.addText(line.json);
       else this.#report(number, `as JSON it is longer than ${LIMITS.logRecordBytesMax} bytes`);
       this.#bytes += part.bytes - before;
       this.#records++;

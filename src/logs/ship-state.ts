@@ -45,9 +45,7 @@ export type JournalEntry =
   /** Batches that their disabled logger refused, under their new loggers and numbers. */
   | { readonly type: "moved"; readonly batches: readonly PinnedBatch[] }
   /** The logger has taken everything up to and including `number`. May be lost: the logger knows better. */
-  | { readonly type: "acked"; readonly logger: string; readonly number: number }
-  /** The source is to be shipped again from its start. */
-  | { readonly type: "forget"; readonly source: string };
+  | { readonly type: "acked"; readonly logger: string; readonly number: number };
 
 export interface LoggerState {
   /** Last batch acknowledged; 0 for none. */
@@ -118,9 +116,6 @@ export function applyEntry(state: ShipState, entry: JournalEntry): void {
       logger.acked = Math.max(logger.acked, entry.number);
       return;
     }
-    case "forget":
-      state.sources.delete(entry.source);
-      return;
     default:
       unreachable(entry);
   }

@@ -1,0 +1,129 @@
+/** Bytes of a log file, plain or gzip: reading from an offset of the uncompressed content, and saying what is damaged. */
+import { open, type FileHandle } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+
+const CHUNK_BYTES = 256 * 1024;
+/** zlib drops what it decoded in the call that failed, so behind a damage a file is read in pieces this small. */
+const CAREFUL_CHUNK_BYTES = 64;
+
+/** A gzip file is damaged behind the bytes that were read. */
+export class DamagedGzip extends Error {
+  override readonly name = "DamagedGzip";
+}
+
+export interface FileFacts {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+  /** Bytes on disk. */
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly isGzip: boolean;
+}
+
+/** What the file is now. Throws the system's error when it cannot be read, and for what is no file. */
+export async function factsOf(path: string): Promise<FileFacts> {
+  const handle = await open(path);
+  try {
+    const { dev, ino, size, mtimeMs, ...stat } = await handle.stat();
+    if (!stat.isFile()) throw new Error(`${path} is not a file`);
+    const magic = new Uint8Array(2);
+    const { bytesRead } = await handle.read(magic, 0, 2, 0);
+    return {
+      path,
+      dev,
+      ino,
+      size,
+      mtimeMs,
+      isGzip: bytesRead === 2 && magic[0] === 0x1f && magic[1] === 0x8b,
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The content from `offset` on, up to the size that the file had when `facts` were taken. `onProgress` hears how many
+ * bytes of the file itself have been read. Throws `DamagedGzip` behind the last good byte.
+ */
+export async function* contentOf(
+  facts: FileFacts,
+  offset: number,
+  onProgress: (fileBytes: number) => void = () => {},
+): AsyncGenerator<Uint8Array> {
+  if (facts.isGzip) yield* gunzipped(facts, offset, onProgress);
+  else yield* plain(facts, offset, onProgress);
+}
+
+async function* plain(
+  facts: FileFacts,
+  offset: number,
+  onProgress: (fileBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const handle: FileHandle = await open(facts.path);
+  try {
+    for (let at = offset; at < facts.size;) {
+      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, facts.size - at));
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      onProgress(at);
+      yield chunk.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* gunzipped(
+  facts: FileFacts,
+  offset: number,
+  onProgress: (fileBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let at = offset;
+  for (const chunkSize of [CHUNK_BYTES, CAREFUL_CHUNK_BYTES]) {
+    try {
+      for await (const chunk of inflate(facts, chunkSize, at, onProgress)) {
+        at += chunk.length;
+        yield chunk;
+      }
+      return;
+    } catch (cause) {
+      if (!isZlibError(cause)) throw cause;
+      if (chunkSize === CAREFUL_CHUNK_BYTES) {
+        throw new DamagedGzip(`the gzip is damaged behind byte ${at} of its content: ${cause.message}`, {
+          cause,
+        });
+      }
+    }
+  }
+}
+
+/** The content from `offset` on; everything before it is decompressed and dropped. */
+async function* inflate(
+  { path, size }: FileFacts,
+  chunkSize: number,
+  offset: number,
+  onProgress: (fileBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const file = createReadStream(path, { end: Math.max(0, size - 1), highWaterMark: CHUNK_BYTES });
+  const gunzip = createGunzip({ chunkSize });
+  file.on("error", (error) => gunzip.destroy(error));
+  try {
+    let at = 0;
+    for await (const piece of file.pipe(gunzip) as AsyncIterable<Uint8Array>) {
+      onProgress(file.bytesRead);
+      const skip = Math.min(piece.length, Math.max(0, offset - at));
+      at += piece.length;
+      if (skip < piece.length) yield piece.subarray(skip);
+    }
+  } finally {
+    file.destroy();
+    gunzip.destroy();
+  }
+}
+
+function isZlibError(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
+}

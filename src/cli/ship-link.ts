@@ -1,0 +1,23 @@
+/** What a shipper needs of a connection. ship-connect.ts makes one of the SDK's client; tests make one in memory. */
+import type { LoggerChoice } from "../logs/shipper.ts";
+import type { FabricError } from "../base/errors.ts";
+import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
+
+/** What the connection tells. It connects again by itself after `lost`. */
+export interface LogLinkEvents {
+  welcome(loggers: readonly LoggerChoice[]): void;
+  lost(): void;
+  logAck(frame: FrameOf<"logAck">): void;
+  logRefused(frame: FrameOf<"logRefused">): void;
+  /** It has ended for good. */
+  closed(error: FabricError | undefined): void;
+}
+
+export interface LogLink {
+  /** Sends a frame; without a connection the frame is dropped, and `welcome` comes later. */
+  send(frame: LogBatchFrame | FrameOf<"logResume">): void;
+  close(): void;
+}
+
+/** Starts to connect. */
+export type OpenLogLink = (events: LogLinkEvents) => LogLink;
