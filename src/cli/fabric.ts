@@ -8,6 +8,8 @@ import { PACKAGE_ROOT } from "./package-root.ts";
 import { runtimePids, startGuard, type Guard } from "./processes.ts";
 import { openStateDir, type StateDir } from "./state-dir.ts";
 
+/** Serves the static files, and only that. */
+const ASSETS_WORKER = "static-files";
 const HEALTHY_WITHIN_MS = 15_000;
 const HEALTH_POLL_MS = 25;
 
@@ -140,7 +142,7 @@ function runtimeOptions(
             ...Object.fromEntries(
               config.buckets.map((b) => [b.binding, { type: "r2" as const, name: b.bucket }]),
             ),
-            [config.assetsBinding]: { type: "assets" as const },
+            [config.assetsBinding]: { type: "worker" as const, worker: ASSETS_WORKER },
           },
           exports: Object.fromEntries(
             config.sqliteClasses.map((name) => [
@@ -148,9 +150,23 @@ function runtimeOptions(
               { type: "durable-object" as const, storage: "sqlite" as const },
             ]),
           ),
-          assets: { directory: config.assetsDirectory, hasUserWorker: true },
         },
         dev: { rootPath: PACKAGE_ROOT, unsafeDirectSockets: [address] },
+      },
+      // A Worker with assets of its own would put miniflare's asset router between the socket and its code: one more
+      // hop for every frame, and compression, which that router negotiates.
+      {
+        config: {
+          name: ASSETS_WORKER,
+          compatibilityDate: config.compatibilityDate,
+          manifest: {
+            mainModule: "static.mjs",
+            modulesRoot: PACKAGE_ROOT,
+            modules: { "static.mjs": { type: "esm", contents: "export default {};" } },
+          },
+          assets: { directory: config.assetsDirectory, hasUserWorker: false },
+        },
+        dev: { rootPath: PACKAGE_ROOT },
       },
     ],
   };
