@@ -6,7 +6,7 @@ import { NativeSession } from "../protocol/native-session.ts";
 import { Placement, tableVersion } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
-import { newEndpointId } from "./ids.ts";
+import { newEndpointId, newInstanceId } from "./ids.ts";
 import { LogIntake } from "./log-intake.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "./trunk.ts";
@@ -61,6 +61,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void):
     },
     layout,
     grant,
+    instance: newInstanceId(),
     nowMs: () => Date.now(),
   });
   const driver = new SessionDriver(peer, session, {

@@ -35,6 +35,7 @@ export class SessionDriver {
   readonly #ports: DriverPorts;
   readonly #trunks = new Map<string, WebSocket>();
   #flushDue = false;
+  #isDone = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
 
@@ -80,6 +81,7 @@ export class SessionDriver {
       case "log":
         return this.#ports.log?.(effect.frame);
       case "done":
+        this.#isDone = true;
         sessions.delete(this.#session);
         return this.#ports.done();
     }
@@ -109,6 +111,8 @@ export class SessionDriver {
   async #openTrunk(router: string): Promise<void> {
     try {
       const trunk = await this.#ports.openTrunk(router);
+      // The session ended meanwhile: nobody would ever close it.
+      if (this.#isDone) return trunk.close(1000, "done");
       trunk.addEventListener("message", (event) => {
         this.#session.trunkReceived(router, new Uint8Array(event.data as ArrayBuffer), Date.now());
         this.#perform();
