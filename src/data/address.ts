@@ -2,7 +2,8 @@
 import { FabricError } from "../base/errors.ts";
 import { address, ADDRESS_BYTES, isIPv4, type AddressValue } from "./value.ts";
 
-const OCTET = /^(?:0|[1-9][0-9]{0,2})$/;
+const [DOT, ZERO, NINE] = [0x2e, 0x30, 0x39] as const;
+const IPV4_BYTES = 4;
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const GROUPS = 8;
 /** The longest text: eight groups of four, or six and an IPv4 address. */
@@ -19,12 +20,21 @@ export function parseAddress(text: string): AddressValue {
   return address(bytes);
 }
 
+/** Four decimal octets without leading zeros. */
 function ipv4(text: string): Uint8Array | undefined {
-  const octets = text.split(".");
-  if (octets.length !== 4 || !octets.every((octet) => OCTET.test(octet) && Number(octet) <= 255)) {
-    return undefined;
+  const out = new Uint8Array(IPV4_BYTES);
+  let at = 0;
+  for (let octet = 0; octet < IPV4_BYTES; octet++) {
+    if (octet > 0 && text.charCodeAt(at++) !== DOT) return undefined;
+    const from = at;
+    let value = 0;
+    for (let c = text.charCodeAt(at); c >= ZERO && c <= NINE; c = text.charCodeAt(++at))
+      value = value * 10 + c - ZERO;
+    const digits = at - from;
+    if (digits === 0 || value > 255 || (digits > 1 && text.charCodeAt(from) === ZERO)) return undefined;
+    out[octet] = value;
   }
-  return Uint8Array.from(octets, Number);
+  return at === text.length ? out : undefined;
 }
 
 function ipv6(text: string): Uint8Array | undefined {

@@ -69,6 +69,19 @@ export class CborWriter {
   }
 
   text(value: string): void {
+    const start = this.#at;
+    this.#head(MAJOR.text, value.length);
+    const at = this.#room(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const c = value.charCodeAt(i);
+      if (c >= 0x80) return this.#wideText(start, value);
+      this.#bytes[at + i] = c;
+    }
+  }
+
+  /** Text whose bytes are more than its characters, written over what stands from `start` on. */
+  #wideText(start: number, value: string): void {
+    this.#at = start;
     const utf8 = encoder.encode(value);
     this.#head(MAJOR.text, utf8.length);
     const at = this.#room(utf8.length);

@@ -29,6 +29,9 @@ export type JsonNode = null | boolean | string | JsonNumber | JsonNode[] | JsonO
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** Characters that stand for themselves inside a string: all but controls, the quote and the backslash. */
 const PLAIN = /[ !#-[\]-\uffff]*/y;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const FIRST_SURROGATE = 0xd800;
 const HEX4 = /[0-9a-fA-F]{4}/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
@@ -44,6 +47,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
 /** Parses one JSON text. Throws `deserialization_failed`, also for lone surrogates and too deep nesting. */
 export function parseJson(text: string): JsonNode {
   return new Reader(text).document();
+}
+
+/** The first quote, escape, control character, surrogate, or what lies beyond the surrogates or the end. */
+function plainEnd(text: string, from: number): number {
+  for (let i = from; ; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE || c === BACKSLASH || !(c >= 0x20 && c < FIRST_SURROGATE)) return i;
+  }
 }
 
 class Reader {
@@ -77,7 +88,7 @@ class Reader {
   }
 
   #take(char: string): boolean {
-    if (this.#text[this.#at] !== char) return false;
+    if (this.#text.charCodeAt(this.#at) !== char.charCodeAt(0)) return false;
     this.#at++;
     return true;
   }
@@ -169,7 +180,18 @@ class Reader {
 
   #string(): string {
     this.#expect('"');
-    let out = "";
+    const from = this.#at;
+    const end = plainEnd(this.#text, from);
+    this.#at = end;
+    if (this.#text.charCodeAt(end) === QUOTE) {
+      this.#at++;
+      return this.#text.slice(from, end);
+    }
+    return this.#restOfString(this.#text.slice(from, end));
+  }
+
+  #restOfString(start: string): string {
+    let out = start;
     for (;;) {
       const from = this.#at;
       PLAIN.lastIndex = from;

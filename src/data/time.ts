@@ -69,14 +69,8 @@ function pad(n: number, width: number): string {
 export function parseTimestamp(text: string): TimestampValue {
   const m = TIMESTAMP.exec(text);
   if (m === null) return refuse("timestamp", "must be YYYY-MM-DDThh:mm:ss, a fraction, a zone");
-  const [year, month, day, hour, minute, second] = m.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [year, month, day] = [Number(m[1]), Number(m[2]), Number(m[3])];
+  const [hour, minute, second] = [Number(m[4]), Number(m[5]), Number(m[6])];
   const zoneHour = Number(m[9] ?? 0);
   const zoneMinute = Number(m[10] ?? 0);
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {

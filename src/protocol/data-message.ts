@@ -110,6 +110,8 @@ const ENTRY = '{"@data-type":"vector","data":[{"@data-type":"count","data":';
 const TIMESTAMP_ENTRY = `${ENTRY}1},{"@data-type":"timestamp",`;
 const NETWORK_ENTRY = `${ENTRY}1},`;
 const END = "]}]}";
+/** What some clients always send (§7.3): otherwise their texts are canonical. */
+const EMPTY_METADATA = `${METADATA}]}${END}`;
 /** Containers that are open around an argument: message, list, body, its list, arguments, their list. */
 const ARGS_DEPTH = 6;
 const TOPICS_MAX = 256;
@@ -132,17 +134,21 @@ export class DataMessageScanner {
 
   /** Checks one message. Cost: linear in its length. */
   scan(text: string): ScanResult {
-    const name =
-      this.#header !== "" && text.startsWith(this.#header) ? this.#header.length : this.#readHeader(text);
-    if (name >= 0) {
-      const end = scanBody(text, name);
-      if (end === text.length) {
-        this.topic = this.#headerTopic;
-        this.canonical = text;
-        return "ok";
-      }
+    if (this.#scanCanonical(text)) return "ok";
+    if (text.endsWith(EMPTY_METADATA)) {
+      const end = text.length - EMPTY_METADATA.length;
+      if (this.#scanCanonical(text.slice(0, end) + END)) return "ok";
     }
     return this.#decode(text);
+  }
+
+  #scanCanonical(text: string): boolean {
+    const name =
+      this.#header !== "" && text.startsWith(this.#header) ? this.#header.length : this.#readHeader(text);
+    if (name < 0 || scanBody(text, name) !== text.length) return false;
+    this.topic = this.#headerTopic;
+    this.canonical = text;
+    return true;
   }
 
   /** Where the event's name begins, or -1. Topics with escapes or near the bound are left to the slow path. */

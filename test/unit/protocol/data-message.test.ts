@@ -285,6 +285,16 @@ describe("checks 2 and 3 (§6.2, §11.3)", () => {
       event([]),
     );
   });
+  test.each([
+    [event([]), event([])],
+    [event([COUNT_ONE]), event([COUNT_ONE])],
+    [event([vec()]), event([vec()])],
+    [event([], vec(COUNT_ONE, TIME)), event([], vec(COUNT_ONE, TIME))],
+  ])("an empty vector behind the elements of %s changes nothing", (text, expected) => {
+    const longer = `${text.slice(0, -"]}]}".length)},${vec()}]}]}`;
+    expect(scan(longer)).toBe(expected);
+    expect(parseDataMessage(longer)).toEqual(parseDataMessage(expected));
+  });
   test("metadata is kept in order", () => {
     const text = event([], vec('{"@data-type":"count","data":200}', str("x")), vec(COUNT_ONE, TIME));
     expect(scan(text)).toBe(text);
