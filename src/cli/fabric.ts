@@ -153,22 +153,28 @@ function runtimeOptions(
         },
         dev: { rootPath: PACKAGE_ROOT, unsafeDirectSockets: [address] },
       },
-      // A Worker with assets of its own would put miniflare's asset router between the socket and its code: one more
-      // hop for every frame, and compression, which that router negotiates.
-      {
-        config: {
-          name: ASSETS_WORKER,
-          compatibilityDate: config.compatibilityDate,
-          manifest: {
-            mainModule: "static.mjs",
-            modulesRoot: PACKAGE_ROOT,
-            modules: { "static.mjs": { type: "esm", contents: "export default {};" } },
-          },
-          assets: { directory: config.assetsDirectory, hasUserWorker: false },
-        },
-        dev: { rootPath: PACKAGE_ROOT },
-      },
+      staticFiles(config),
     ],
+  };
+}
+
+/**
+ * The Worker of the static files. With assets of its own the fabric's Worker would have miniflare's asset router between
+ * its socket and its code: one more hop for every frame, and compression, which that router negotiates.
+ */
+function staticFiles(config: WorkerConfig): MiniflareOptions["workers"][number] {
+  return {
+    config: {
+      name: ASSETS_WORKER,
+      compatibilityDate: config.compatibilityDate,
+      manifest: {
+        mainModule: "static.mjs",
+        modulesRoot: PACKAGE_ROOT,
+        modules: { "static.mjs": { type: "esm", contents: "export default {};" } },
+      },
+      assets: { directory: config.assetsDirectory, hasUserWorker: false },
+    },
+    dev: { rootPath: PACKAGE_ROOT },
   };
 }
 
