@@ -353,10 +353,13 @@ export class Client {
     for (const handler of this.#handlers.get(type) ?? []) handler(value as never);
   }
 
-  /** A timer that comes early asks the engine for nothing and is set again: cheaper than one for each message. */
+  /**
+   * A timer that comes early asks the engine for nothing and is set again: cheaper than one for each message. A client
+   * that waits for nothing has none, so that an ended client keeps no process alive.
+   */
   #armTimer(): void {
     const deadlineMs = this.#engine.deadlineMs ?? Infinity;
-    if (this.#timer !== undefined && this.#timerMs <= deadlineMs) return;
+    if (deadlineMs !== Infinity && this.#timer !== undefined && this.#timerMs <= deadlineMs) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (deadlineMs === Infinity) return;
