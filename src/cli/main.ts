@@ -1,17 +1,26 @@
 #!/usr/bin/env node
 /** The command `selvedge`: one file per subcommand, wired here. */
 import { cac } from "cac";
-import { VERSION } from "./version.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
+import { registerLogs } from "./logs.ts";
+import { registerPub } from "./pub.ts";
 import { registerServe } from "./serve.ts";
+import { registerSub } from "./sub.ts";
+import { declareTarget } from "./target.ts";
+import { registerToken } from "./token.ts";
+import { VERSION } from "./version.ts";
 
 /** Commands of two words; cac knows commands of one, so their words are joined before it looks. */
 const GROUPS = new Set(["logs", "token"]);
 
 async function main(argv: readonly string[]): Promise<number> {
   const cli = cac("selvedge");
-  cli.option("--json", "Machine-readable output");
+  declareTarget(cli);
   registerServe(cli);
+  registerSub(cli);
+  registerPub(cli);
+  registerLogs(cli);
+  registerToken(cli);
   cli.help();
   cli.version(VERSION);
   const [first, second, ...rest] = argv;
@@ -24,7 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
         cli.outputHelp();
         return EXIT.usage;
       }
-      throw new UsageError(`there is no command \`${isGroup ? `${first} ${second}` : first}\``);
+      const names = cli.commands
+        .map((command) => command.name)
+        .filter((name) => name.startsWith(`${first} `));
+      throw new UsageError(names.length > 0 ? `say ${names.join(", ")}` : `there is no command \`${first}\``);
     }
     return ((await cli.runMatchedCommand()) as number | undefined) ?? EXIT.ok;
   } catch (error) {

@@ -4,9 +4,8 @@ import type { CAC } from "cac";
 import { FabricError } from "../base/errors.ts";
 import { parseLayout } from "../cluster/layout.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import type { Fabric } from "./fabric.ts";
+import { untilSignal } from "./until-signal.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const PORT_MAX = 65_535;
 
 interface ServeOptions {
@@ -64,7 +63,8 @@ async function serve(options: ServeOptions): Promise<number> {
     );
     console.log(`ready ${fabric.url}`);
   }
-  await untilSignal(fabric);
+  await untilSignal();
+  await fabric.close();
   return EXIT.ok;
 }
 
@@ -78,16 +78,4 @@ async function readLayout(file: string): Promise<unknown> {
   }
   parseLayout(layout);
   return layout;
-}
-
-/** Ends the fabric at the first signal; a second one ends this process at once, and the guard ends the runtime. */
-async function untilSignal(fabric: Fabric): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of SIGNALS) {
-      // miniflare ends the process with 130 in its own listener; the folder would not be given free in order.
-      process.removeAllListeners(signal);
-      process.once(signal, () => resolve());
-    }
-  });
-  await fabric.close();
 }
