@@ -26,8 +26,9 @@ export interface FileFacts {
 export async function factsOf(path: string): Promise<FileFacts> {
   const handle = await open(path);
   try {
-    const { dev, ino, size, mtimeMs, ...stat } = await handle.stat();
+    const stat = await handle.stat();
     if (!stat.isFile()) throw new Error(`${path} is not a file`);
+    const { dev, ino, size, mtimeMs } = stat;
     const magic = new Uint8Array(2);
     const { bytesRead } = await handle.read(magic, 0, 2, 0);
     return {

@@ -12,8 +12,8 @@ import { flushStreams, linkTo } from "./ship-connect.ts";
 import { ShipFolder } from "./ship-folder.ts";
 import { ProgressLine, formatReport, jsonReport } from "./ship-progress.ts";
 import { ShipRun } from "./ship-run.ts";
+import { targetOf, type Target, type TargetOptions } from "./target.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:8787";
 const DEFAULT_LEVEL = 6;
 /** A fabric that restarts or is deployed is back within this time; nothing is lost if not. */
 const DEFAULT_PATIENCE_SECONDS = 60;
@@ -21,24 +21,19 @@ const DEFAULT_PATIENCE_SECONDS = 60;
 const WRITER_AGE_MS = 24 * 3_600_000;
 const EXIT_INTERRUPTED = 130;
 
-interface ShipOptions {
-  readonly url?: string;
-  readonly token?: string;
+interface ShipOptions extends TargetOptions {
   readonly state?: string;
   readonly stream?: string;
   readonly level?: number | string;
   readonly patience?: number | string;
   readonly flush: boolean;
   readonly again?: boolean;
-  readonly json?: boolean;
 }
 
 /** Adds the command to the command line. */
 export function registerShip(cli: CAC): void {
   cli
     .command("ship <...files>", "Ship Zeek logs (TSV or JSON, plain or .gz)")
-    .option("--url <url>", `The fabric, by default SELVEDGE_URL or ${DEFAULT_URL}`)
-    .option("--token <token>", "Bearer token, by default SELVEDGE_TOKEN")
     .option("--state <dir>", "Where to remember what was shipped, by default a folder for each URL")
     .option("--stream <name>", "Stream of all records, instead of what the files say")
     .option("--again", "Ship the files from their start, even if they were shipped before")
@@ -54,15 +49,13 @@ export function registerShip(cli: CAC): void {
 
 /** Runs the command and answers with its exit status. */
 async function ship(files: readonly string[], options: ShipOptions): Promise<number> {
-  const url = parseUrl(options.url ?? process.env["SELVEDGE_URL"] ?? DEFAULT_URL);
-  const token = options.token ?? process.env["SELVEDGE_TOKEN"];
+  const target = targetOf(options);
   const level = parseNumber(options.level ?? DEFAULT_LEVEL, "--level", 1, 9);
   const patienceMs =
     1000 * parseNumber(options.patience ?? DEFAULT_PATIENCE_SECONDS, "--patience", 1, 86_400);
   const stream = options.stream === undefined ? undefined : parseStreamName(String(options.stream));
-  const target = token === undefined ? { url } : { url, token: String(token) };
   const startMs = Date.now();
-  const folder = ShipFolder.open(String(options.state ?? defaultStateDir(url)), newWriter(), startMs);
+  const folder = ShipFolder.open(String(options.state ?? defaultStateDir(target)), newWriter(), startMs);
   const line = new ProgressLine(process.stderr, startMs);
   let run: ShipRun | undefined;
   const interruption = new AbortController();
@@ -154,22 +147,20 @@ function withHint(error: unknown, run: ShipRun | undefined, folder: ShipFolder):
   return error;
 }
 
-function parseUrl(text: string): string {
-  if (!URL.canParse(text) || !/^(?:https?|wss?):/.test(text)) {
-    throw new UsageError(`--url must be an http or https URL, got ${text}`);
-  }
-  return text.replace(/^ws/, "http").replace(/\/+$/, "");
-}
-
 function parseNumber(value: number | string, option: string, min: number, max: number): number {
   const n = Number(value);
   if (Number.isInteger(n) && n >= min && n <= max) return n;
   throw new UsageError(`${option} must be a whole number from ${min} to ${max}, got ${value}`);
 }
 
-function defaultStateDir(url: string): string {
+function defaultStateDir({ url }: Target): string {
   const base = process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
-  return join(base, "selvedge", "ship", createHash("sha256").update(url).digest("hex").slice(0, 16));
+  return join(
+    base,
+    "selvedge",
+    "ship",
+    createHash("sha256").update(new URL(url).href).digest("hex").slice(0, 16),
+  );
 }
 
 function newWriter(): string {
