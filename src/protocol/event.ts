@@ -20,7 +20,7 @@ export interface FabricEvent {
 }
 
 /** The metadata id whose value must be a timestamp. */
-export const NETWORK_TIMESTAMP_ID = 1n;
+const NETWORK_TIMESTAMP_ID = 1n;
 
 const NO_METADATA: readonly EventMetadata[] = [];
 const ONE = 1n;
