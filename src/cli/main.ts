@@ -5,6 +5,7 @@ import { EXIT, UsageError, reportError } from "./exit.ts";
 import { registerLogs } from "./logs.ts";
 import { registerPub } from "./pub.ts";
 import { registerServe } from "./serve.ts";
+import { registerShip } from "./ship.ts";
 import { registerSub } from "./sub.ts";
 import { declareTarget } from "./target.ts";
 import { registerToken } from "./token.ts";
@@ -19,6 +20,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerServe(cli);
   registerSub(cli);
   registerPub(cli);
+  registerShip(cli);
   registerLogs(cli);
   registerToken(cli);
   cli.help();
