@@ -10,7 +10,6 @@ const INVALID_NAME = "Invalid X-Application-Name";
 
 const NOT_AN_UPGRADE = [
   ["another method", { method: "POST" }],
-  ["HTTP/1.0", { httpVersion: "1.0" }],
   ["no Sec-WebSocket-Key", { headers: { "Sec-WebSocket-Key": undefined } }],
   ["no Upgrade", { headers: { Upgrade: undefined } }],
   ["Upgrade to another protocol", { headers: { Upgrade: "h2c" } }],
@@ -33,6 +32,12 @@ export function upgradeSuite(fabric: Fabric): void {
         socket.destroy();
       },
     );
+
+    test("§1.1 an upgrade over HTTP/1.0, whose version workerd does not show, gets no session: the connection ends", async () => {
+      const socket = await clients.raw({ httpVersion: "1.0" });
+      socket.text("[]");
+      await expect(socket.next()).rejects.toThrow("connection ended");
+    });
 
     test("§1.1 the value of Upgrade is not case-sensitive", async () => {
       const socket = await clients.raw({ headers: { Upgrade: "WebSocket" } });
