@@ -12,15 +12,9 @@ import {
 } from "../protocol/access.ts";
 import type { Grant } from "../protocol/grant.ts";
 import type { FabricEnv } from "./env.ts";
+import { TokenCache, type Verified } from "./token-cache.ts";
 
-interface Verified {
-  readonly grant: Grant;
-  readonly expiresMs: number;
-}
-
-/** Tokens of this isolate that were verified with `keyText`, the oldest first. */
-const cache = new Map<string, Verified>();
-let cacheKeyText: string | undefined;
+const cache = new TokenCache();
 
 /**
  * The grant of a request. Throws `no_key` (503), `no_token`, `token_invalid`, `token_expired` (401) or `forbidden` (403).
@@ -38,21 +32,12 @@ export async function authenticate(request: Request, env: FabricEnv, anyOrigin =
   if (token === undefined) {
     throw new FabricError("no_token", "send a token: `Authorization: Bearer …` (selvedge token create)");
   }
-  if (env.SELVEDGE_KEY !== cacheKeyText) {
-    cache.clear();
-    cacheKeyText = env.SELVEDGE_KEY;
-  }
-  const known = cache.get(token);
-  if (known !== undefined && Date.now() < known.expiresMs) return known.grant;
+  cache.useKeys(env.SELVEDGE_KEY);
+  const known = cache.get(token, Date.now());
+  if (known !== undefined) return known;
   const verified = await verify(token, keys);
-  remember(token, verified);
+  cache.add(token, verified);
   return verified.grant;
-}
-
-function remember(token: string, verified: Verified): void {
-  cache.delete(token);
-  cache.set(token, verified);
-  if (cache.size > LIMITS.tokenCacheMax) cache.delete(cache.keys().next().value!);
 }
 
 /** The headers that go with the error's status. */
