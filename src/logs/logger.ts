@@ -119,8 +119,8 @@ export class Logger<From> {
     const turn = new Turn<From>();
     for (const input of inputs) this.#take(input, nowMs, turn);
     for (const stream of this.#buffer.due(nowMs)) this.#plan(stream, turn);
-    const { batches, marks, plans, done, expired, replies } = turn;
-    const commit = { expired, batches, marks: [...marks.values()], plans, done };
+    const { batches, plans, done, expired, replies } = turn;
+    const commit = { expired, batches, marks: this.#marks.changed(), plans, done };
     return { commit, replies, puts: this.#puts.start(nowMs) };
   }
 
@@ -170,10 +170,8 @@ export class Logger<From> {
       const { code, message } = refusal;
       return { type: "logRefused", logger, writer, number, code, message, last: judged.last };
     }
-    const mark = this.#marks.take(frame, nowMs);
-    turn.marks.set(writer, mark);
     this.#accept(frame, nowMs, turn);
-    return { type: "logAck", logger, writer, last: mark.last };
+    return { type: "logAck", logger, writer, last: this.#marks.take(frame, nowMs) };
   }
 
   /** Why the batch is not taken, or undefined. Only a batch above the writer's last can meet a disabled logger. */
@@ -227,7 +225,6 @@ export class Logger<From> {
 
 class Turn<From> {
   readonly batches: AcceptedBatch[] = [];
-  readonly marks = new Map<InstanceId, WriterMark>();
   readonly plans: ObjectPlan[] = [];
   readonly done: ObjectPlan[] = [];
   readonly expired: InstanceId[] = [];

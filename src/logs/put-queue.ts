@@ -65,10 +65,16 @@ export class PutQueue {
     return out;
   }
 
-  /** When `start` may have something to do, or undefined. A put under way counts: it may never answer. */
+  /**
+   * When `start` may have something to do, or undefined. A put under way counts, because it may never answer; one
+   * that waits for a place does not, because the end of another put brings the next turn.
+   */
   get dueMs(): number | undefined {
+    const puts = [...this.#puts.values()];
+    const hasPlace = puts.filter(({ startedMs }) => startedMs !== undefined).length < LIMITS.logPutsMax;
     let due: number | undefined;
-    for (const { startedMs, retryMs } of this.#puts.values()) {
+    for (const { startedMs, retryMs } of puts) {
+      if (startedMs === undefined && !hasPlace) continue;
       const at = startedMs === undefined ? retryMs : startedMs + LIMITS.logPutMs;
       if (due === undefined || at < due) due = at;
     }

@@ -30,8 +30,8 @@ export type Judgement = { readonly verdict: "next" | "repeat"; readonly last: Lo
 
 export class WriterMarks {
   readonly #marks: Map<InstanceId, WriterMark>;
-  /** Writers that were told they may start at 1; forgotten with the memory, which costs them a `logResume`. */
-  readonly #greeted = new Set<InstanceId>();
+  /** Marks that differ from storage. */
+  readonly #changed = new Map<InstanceId, WriterMark>();
 
   constructor(marks: readonly WriterMark[]) {
     this.#marks = new Map(marks.map((mark) => [mark.writer, mark]));
@@ -52,15 +52,14 @@ export class WriterMarks {
     if (this.#marks.size >= LIMITS.logWritersMax) {
       return refused("too_many", `the logger knows ${LIMITS.logWritersMax} writers`, undefined);
     }
-    if (this.#greeted.size >= LIMITS.logWritersMax) this.#greeted.clear();
-    this.#greeted.add(writer);
+    // Kept, so that a window of batches whose first was refused for a passing reason outlives this memory.
+    this.#keep({ writer, last: NO_BATCH, seenMs: nowMs });
     return { verdict: "known", last: NO_BATCH };
   }
 
-  /** What the batch's number means. Changes no position. */
+  /** What the batch's number means. Changes no position, but a young writer becomes known. */
   judge(frame: LogBatchFrame, nowMs: number): Judgement {
-    const isGreeted = this.#greeted.has(frame.writer) || this.#live(frame.writer, nowMs) !== undefined;
-    if (!isGreeted && frame.number !== 1) {
+    if (frame.number !== 1 && this.#live(frame.writer, nowMs) === undefined) {
       return refused(
         "unknown_writer",
         `the writer is unknown and starts at batch ${frame.number}, not 1`,
@@ -81,20 +80,34 @@ export class WriterMarks {
     return { verdict: "repeat", last };
   }
 
-  /** Moves the writer to the batch, which must have been judged `next`. Returns the row to keep. */
-  take(frame: LogBatchFrame, nowMs: number): WriterMark {
+  /** Moves the writer to the batch, which must have been judged `next`. Returns the new position. */
+  take(frame: LogBatchFrame, nowMs: number): LogMark {
     const { writer, number, hash, range } = frame;
-    const mark = { writer, last: { number, hash: hash.slice(), range }, seenMs: nowMs };
-    this.#marks.set(writer, mark);
-    this.#greeted.delete(writer);
-    return mark;
+    const last = { number, hash: hash.slice(), range };
+    this.#keep({ writer, last, seenMs: nowMs });
+    return last;
+  }
+
+  /** The marks to store since the last call. */
+  changed(): WriterMark[] {
+    const out = [...this.#changed.values()];
+    this.#changed.clear();
+    return out;
   }
 
   /** Forgets the marks whose time is over, and returns their writers. */
   expire(nowMs: number): InstanceId[] {
     const over = [...this.#marks.values()].filter((mark) => isExpired(mark, nowMs));
-    for (const { writer } of over) this.#marks.delete(writer);
+    for (const { writer } of over) {
+      this.#marks.delete(writer);
+      this.#changed.delete(writer);
+    }
     return over.map(({ writer }) => writer);
+  }
+
+  #keep(mark: WriterMark): void {
+    this.#marks.set(mark.writer, mark);
+    this.#changed.set(mark.writer, mark);
   }
 
   #live(writer: InstanceId, nowMs: number): WriterMark | undefined {
