@@ -8,6 +8,9 @@ import { planOf, targetOf, type Pair } from "./pair.ts";
 import { profileCase } from "./profile.ts";
 import { reportCase } from "./report.ts";
 
+/** Full load before the pairs: the compilers of a fresh server must have seen its hot path, also at 200 events/s. */
+const WARM_UP_SECONDS = 2;
+
 /** Runs all cases, or profiles them. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const figures: Record<string, number> = {};
@@ -39,6 +42,8 @@ async function measure(subject: Case, load: LoadProcess, options: BenchOptions):
     const fabric = await startFabricServer();
     try {
       const targets = [targetOf(fabric, "json-v1"), targetOf(relay, "bare")];
+      const warmUp = { ...subject, shape: { ...subject.shape, rate: 0 } };
+      await load.run(planOf(warmUp, targets, WARM_UP_SECONDS));
       const pairs: Pair[] = [];
       for (let i = 0; i < options.pairs; i++) {
         // Every other pair begins with the other server.

@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import { readWorkerConfig } from "../../src/cli/bundle.ts";
+import { bundleWorker, readWorkerConfig } from "../../src/cli/bundle.ts";
 import type { LoadProcess } from "../load/load-process.ts";
 import { profileWhile } from "../profile/inspector.ts";
-import { topLines } from "../profile/top.ts";
+import { sourceOfBundle, topLines } from "../profile/top.ts";
 import { startFabricServer } from "../server.ts";
 import type { BenchOptions } from "../subject.ts";
 import type { Case } from "./cases.ts";
@@ -24,9 +24,9 @@ export async function profileCase(
   const fabric = await startFabricServer({ inspectorPort });
   try {
     const plan = planOf(subject, [targetOf(fabric, "json-v1")], options.seconds);
-    await load.run(plan); // until the compilers have seen the hot path
+    await load.run({ ...plan, shape: { ...plan.shape, rate: 0 } }); // until the compilers have seen the hot path
     let lost = 0;
-    const { name } = await readWorkerConfig();
+    const { name, main } = await readWorkerConfig();
     const profile = await profileWhile(inspectorPort, name, async () => {
       const [result] = await load.run(plan);
       lost = result!.lost + result!.disordered;
@@ -34,7 +34,8 @@ export async function profileCase(
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, JSON.stringify(profile));
     options.print(`\n${subject.name}: ${file}`);
-    for (const line of topLines(profile, TOP_FUNCTIONS)) options.print(line);
+    const sourceOf = sourceOfBundle(await bundleWorker(main));
+    for (const line of topLines(profile, sourceOf, TOP_FUNCTIONS)) options.print(line);
     return lost;
   } finally {
     await fabric.close();
