@@ -2,12 +2,14 @@
 import type { InstanceId } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 
-/** A trunk and its subscriptions: one row, written on change (rule 6). */
+/** A trunk and its subscriptions: one row, written on change (rule 6). It outlives a sleep that leaves the socket open. */
 export interface TrunkRow {
   readonly id: string;
   readonly instance: InstanceId;
   readonly connection: number;
   readonly prefixes: readonly Prefix[];
+  /** Where the trunk stood at that change: its last delivery is this one or a later one. */
+  readonly lastSeq: number;
 }
 
 /** What a quiet router writes so that its next life goes on where this one stopped (rule 2). */
@@ -16,7 +18,7 @@ export interface Checkpoint {
   readonly seq: number;
   /** Last publisher sequence number taken, by publisher instance. */
   readonly marks: readonly (readonly [InstanceId, number])[];
-  /** Last sequence number sent, by trunk; trunks not listed stand at `seq`. */
+  /** Last sequence number sent, by trunk; subscribed trunks not listed stand at `seq`. */
   readonly lastSeqs: readonly (readonly [id: string, seq: number])[];
 }
 

@@ -16,6 +16,9 @@ import type { Member } from "./interest-group.ts";
 import { PublisherMarks } from "./publisher-marks.ts";
 import type { Checkpoint, RouterChange, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
 
+/** RFC 6455 and the IANA registry: the endpoint restarts, come back. */
+const SERVICE_RESTART = 1012;
+
 interface Trunk extends Member {
   readonly instance: InstanceId;
   readonly connection: number;
@@ -50,7 +53,8 @@ export class Router {
   #seq: number;
   /** Whether storage holds a checkpoint that still stands. */
   #checkpointed: boolean;
-  #dirty = false;
+  /** Whether a checkpoint is to be written before the object may sleep. */
+  #dirty: boolean;
   #quietSinceMs: number;
   /** Instances listed in storage whose trunks are not back yet; while there are any, nothing is sequenced (rule 6). */
   readonly #awaited = new Set<InstanceId>();
@@ -60,6 +64,8 @@ export class Router {
   #heldBytes = 0;
   #out: RouterEffect[] = [];
   readonly #acks = new Map<string, number>();
+  /** Ids of trunks whose row is to be written, or deleted when they are gone, with this turn. */
+  readonly #changed = new Set<string>();
 
   /**
    * @param live Ids of trunks whose sockets outlived the sleep.
@@ -73,6 +79,7 @@ export class Router {
     this.#seq = checkpoint?.seq ?? 0;
     this.#marks = new PublisherMarks(checkpoint?.marks);
     this.#quietSinceMs = nowMs;
+    this.#dirty = !this.#checkpointed;
     if (!this.#checkpointed) this.#persist({ type: "incarnation", incarnation: this.#incarnation });
     this.#restore(stored, live);
     if (this.#awaited.size > 0) this.#graceEndsMs = nowMs + LIMITS.coldGraceMs;
@@ -123,6 +130,7 @@ export class Router {
       this.#send([id], { type: "published", router: this.#options.name, seq });
     }
     this.#acks.clear();
+    this.#persistTrunks();
     const out = this.#out;
     this.#out = [];
     return out;
@@ -139,23 +147,26 @@ export class Router {
     return this.turn(nowMs);
   }
 
+  /**
+   * After a clean start the trunks that outlived the sleep go on. Otherwise nobody knows what was on its way when memory
+   * was lost, publishes included: all begin anew, and readers learn of the gap by their positions (rule 4).
+   */
   #restore(stored: StoredRouter, live: ReadonlySet<string>): void {
     const lastSeqs = new Map(stored.checkpoint?.lastSeqs);
-    const restored: string[] = [];
     for (const row of stored.trunks) {
-      if (live.has(row.id)) {
-        const trunk = this.#addTrunk(row, lastSeqs.get(row.id) ?? this.#seq);
+      if (this.#checkpointed && live.has(row.id)) {
+        const lastSeq = Math.max(row.lastSeq, lastSeqs.get(row.id) ?? this.#seq);
+        const trunk = this.#addTrunk({ ...row, lastSeq });
         this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
-        restored.push(row.id);
       } else {
-        this.#awaited.add(row.instance);
-        this.#persist({ type: "trunkGone", id: row.id });
+        if (row.prefixes.length > 0) this.#awaited.add(row.instance);
+        this.#changed.add(row.id);
       }
     }
-    // Memory is lost but the sockets are not: nobody knows what was sequenced after the last checkpoint (rule 4).
-    if (this.#checkpointed || restored.length === 0) return;
-    const from = { router: this.#options.name, incarnation: this.#incarnation - 1, seq: 0 };
-    this.#send(restored, { type: "gap", gap: { extent: "unknown", from, to: this.position } });
+    if (this.#checkpointed) return;
+    for (const trunk of live) {
+      this.#out.push({ type: "close", trunk, code: SERVICE_RESTART, reason: "restarted" });
+    }
   }
 
   #input(id: string, frame: Frame, bytes: number): void {
@@ -194,21 +205,16 @@ export class Router {
       if (older === id) return;
       this.#removeTrunk(other.id);
     }
-    this.#addTrunk({ id, instance: frame.instance, connection: frame.connection, prefixes: [] }, this.#seq);
+    const { instance, connection } = frame;
+    this.#addTrunk({ id, instance, connection, prefixes: [], lastSeq: this.#seq });
+    this.#changed.add(id);
     this.#send([id], { type: "welcome", version, endpoint: this.#options.name, options: {} });
   }
 
-  #addTrunk(row: TrunkRow, lastSeq: number): Trunk {
-    const { id, instance, connection } = row;
-    const trunk: Trunk = {
-      id,
-      instance,
-      connection,
-      prefixes: new Set(row.prefixes),
-      lastSeq,
-    };
-    this.#trunks.set(id, trunk);
-    this.#byInstance.set(instance, trunk);
+  #addTrunk(row: TrunkRow): Trunk {
+    const trunk: Trunk = { ...row, prefixes: new Set(row.prefixes) };
+    this.#trunks.set(trunk.id, trunk);
+    this.#byInstance.set(trunk.instance, trunk);
     return trunk;
   }
 
@@ -219,7 +225,7 @@ export class Router {
     this.#fanOut.leave(trunk);
     this.#trunks.delete(id);
     this.#byInstance.delete(trunk.instance);
-    if (trunk.prefixes.size > 0) this.#persist({ type: "trunkGone", id });
+    this.#changed.add(id);
   }
 
   #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
@@ -257,7 +263,7 @@ export class Router {
     change();
     trunk.lastSeq = this.#seq;
     this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
-    this.#persistTrunk(trunk);
+    this.#changed.add(trunk.id);
   }
 
   /** What a reader missed that stood at `from` before its trunk was cut (rule 4). */
@@ -316,18 +322,19 @@ export class Router {
       "a checkpoint is written by a router with nothing at hand",
     );
     const lastSeqs: [string, number][] = [];
-    for (const t of this.#trunks.values()) if (t.lastSeq !== this.#seq) lastSeqs.push([t.id, t.lastSeq]);
+    for (const { id, prefixes, lastSeq } of this.#trunks.values()) {
+      if (prefixes.size > 0 && lastSeq !== this.#seq) lastSeqs.push([id, lastSeq]);
+    }
     return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs };
   }
 
-  #persistTrunk(trunk: Trunk): void {
-    const { id, instance, connection } = trunk;
-    const prefixes = [...trunk.prefixes];
-    this.#persist(
-      prefixes.length === 0
-        ? { type: "trunkGone", id }
-        : { type: "trunk", row: { id, instance, connection, prefixes } },
-    );
+  #persistTrunks(): void {
+    for (const id of this.#changed) {
+      const trunk = this.#trunks.get(id);
+      if (trunk === undefined) this.#persist({ type: "trunkGone", id });
+      else this.#persist({ type: "trunk", row: { ...trunk, prefixes: [...trunk.prefixes] } });
+    }
+    this.#changed.clear();
   }
 
   #persist(change: RouterChange): void {
