@@ -55,6 +55,7 @@ export class Side {
 
   /** Loads the target for `ms` and waits until everything has arrived; `isMeasured` adds it to the result. */
   async slice(ms: number, isMeasured: boolean): Promise<void> {
+    if (this.#missing() > 0) return; // an earlier slice lost events: the result is known
     const { pid } = this.#target;
     const before = { events: this.#deliveries, server: cpuSeconds(pid), ms: performance.now() };
     const load = process.cpuUsage();
