@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-const ID = /\[([A-Z]\d+)\]/g;
+const ID = /\[([A-E]\d+)\]/g;
 
 /** The projects that a folder of test/ feeds. Suites under contract/ run wherever something imports them. */
 const PROJECTS: Readonly<Record<string, readonly string[]>> = {
