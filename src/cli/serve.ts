@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { CAC } from "cac";
 import { FabricError } from "../base/errors.ts";
 import { parseLayout } from "../cluster/layout.ts";
+import { parseKeys } from "../protocol/access.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { untilSignal } from "./until-signal.ts";
 
@@ -43,6 +44,7 @@ async function serve(options: ServeOptions): Promise<number> {
   const host = String(options.host);
   const key = process.env["SELVEDGE_KEY"];
   const open = key === undefined && isLoopback(host);
+  if (!open) assertKey(host, key);
   const fabric = await startFabric({
     host,
     port,
@@ -66,6 +68,16 @@ async function serve(options: ServeOptions): Promise<number> {
   await untilSignal();
   await fabric.close();
   return EXIT.ok;
+}
+
+function assertKey(host: string, key: string | undefined): void {
+  if (key === undefined) {
+    throw new FabricError(
+      "no_key",
+      `${host} can be reached by others: set SELVEDGE_KEY (selvedge token init makes a key)`,
+    );
+  }
+  parseKeys(key);
 }
 
 async function readLayout(file: string): Promise<unknown> {
