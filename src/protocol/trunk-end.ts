@@ -52,7 +52,10 @@ export class TrunkEnd {
   #retryMs = 0;
   readonly #prefixes = new Set<Prefix>();
   #lastSubscribeId = 0;
+  #confirmedId = 0;
   #position: Position | undefined;
+  /** What the next subscription asks the gap since; undefined where nothing can have been missed. */
+  #resume: Position | undefined;
   #unacked: Unacked[] = [];
   #unackedBytes = 0;
   readonly #repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
@@ -78,9 +81,13 @@ export class TrunkEnd {
     );
   }
 
-  /** Whether the trunk has something to lose: subscriptions or unacknowledged publishes. */
+  /** Whether the trunk has something to lose: subscriptions, changes of them, or unacknowledged publishes. */
   get isNeeded(): boolean {
-    return this.#prefixes.size > 0 || this.#unacked.length > 0;
+    return this.#prefixes.size > 0 || this.#hasChange || this.#unacked.length > 0;
+  }
+
+  get #hasChange(): boolean {
+    return this.#lastSubscribeId > this.#confirmedId;
   }
 
   /** Marks the start of a connection attempt; false when one is under way or open. */
@@ -103,7 +110,11 @@ export class TrunkEnd {
       options: { table },
     };
     const out = [encodeFrame(hello)];
+    this.#resume = this.#position;
     if (this.#prefixes.size > 0) out.push(this.#subscribeBytes([...this.#prefixes]));
+    else if (this.#hasChange) out.push(this.#unsubscribeBytes([]));
+    // Whoever subscribes to nothing misses nothing until the next subscription.
+    this.#resume = undefined;
     for (const unacked of this.#unacked) {
       out.push(encodeFrame(unacked.sent ? { ...unacked.frame, repeat: true } : unacked.frame));
       unacked.sent = true;
@@ -121,9 +132,11 @@ export class TrunkEnd {
     return this.#retryMs;
   }
 
-  /** Where the reader stands that comes back through this trunk; for a reader that the trunk knows, no change. */
+  /** Where the reader stands that comes back through this trunk; while the trunk has subscriptions it knows better. */
   resumeFrom(position: Position): void {
-    this.#position ??= position;
+    if (this.#prefixes.size > 0) return;
+    this.#position = position;
+    this.#resume = position;
   }
 
   /** Adds subscriptions; confirmed by a `subscribed` event with this id or a higher one. Ids must rise. */
@@ -137,7 +150,7 @@ export class TrunkEnd {
   unsubscribe(id: number, prefixes: readonly Prefix[]): Uint8Array[] {
     this.#lastSubscribeId = id;
     for (const prefix of prefixes) this.#prefixes.delete(prefix);
-    return this.isOpen ? [encodeFrame({ type: "unsubscribe", id, prefixes })] : [];
+    return this.isOpen ? [this.#unsubscribeBytes(prefixes)] : [];
   }
 
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
@@ -161,8 +174,7 @@ export class TrunkEnd {
       case "subscribed":
         return this.#subscribed(frame);
       case "gap":
-        this.#position = frame.gap.to;
-        return [{ type: "gap", gap: frame.gap }];
+        return [{ type: "gap", gap: this.#told(frame.gap) }];
       case "welcome":
         this.#retryMs = 0;
         return [];
@@ -178,8 +190,20 @@ export class TrunkEnd {
     }
   }
 
+  /** A gap as this reader has it: it knows its own position better than the router does. */
+  #told(gap: Gap): Gap {
+    const from = this.#position ?? gap.from;
+    this.#position = gap.to;
+    return { ...gap, from };
+  }
+
+  #unsubscribeBytes(prefixes: readonly Prefix[]): Uint8Array {
+    return encodeFrame({ type: "unsubscribe", id: this.#lastSubscribeId, prefixes });
+  }
+
   #subscribeBytes(prefixes: readonly Prefix[]): Uint8Array {
-    const positions = this.#position === undefined ? [] : [this.#position];
+    const positions = this.#resume === undefined ? [] : [this.#resume];
+    this.#resume = undefined;
     return encodeFrame({ type: "subscribe", id: this.#lastSubscribeId, prefixes, positions, options: {} });
   }
 
@@ -187,6 +211,7 @@ export class TrunkEnd {
     const position = frame.positions[0];
     if (position === undefined) throw new FabricError("invalid_message", "subscribed carries no position");
     this.#position = position;
+    this.#confirmedId = Math.max(this.#confirmedId, frame.id);
     return [{ type: "subscribed", id: frame.id, position, gaps: frame.gaps }];
   }
 
