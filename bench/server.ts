@@ -34,7 +34,7 @@ export async function startFabricServer(options: ServerOptions = {}): Promise<Se
   });
 }
 
-/** Starts a one-file Worker with one object class, bound as `binding`. `file` is relative to the package's root. */
+/** Starts a one-file Worker with one object class, bound as `binding`. `file` is an absolute path. */
 export async function startWorkerServer(file: string, binding: string, className: string): Promise<Server> {
   const { compatibilityDate, compatibilityFlags } = await readWorkerConfig();
   const contents = await bundleWorker(file);

@@ -1,5 +1,6 @@
 /** The fabric against a bare Durable Object relay with the same bytes. See README.md. */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startLoadProcess, type LoadProcess } from "../load/load-process.ts";
 import { startFabricServer, startWorkerServer } from "../server.ts";
 import type { BenchOptions, BenchResult, Ratio } from "../subject.ts";
@@ -7,6 +8,8 @@ import { CASES, type Case } from "./cases.ts";
 import { planOf, targetOf, type Pair } from "./pair.ts";
 import { profileCase } from "./profile.ts";
 import { reportCase } from "./report.ts";
+
+const BARE_RELAY = fileURLToPath(import.meta.resolve("./bare-relay.ts"));
 
 /** Full load before the pairs: the compilers of a fresh server must have seen its hot path, also at 200 events/s. */
 const WARM_UP_SECONDS = 2;
@@ -37,7 +40,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
 
 /** Starts both servers afresh and runs the pairs of one case. */
 async function measure(subject: Case, load: LoadProcess, options: BenchOptions): Promise<Pair[]> {
-  const relay = await startWorkerServer("bench/json-v1/bare-relay.ts", "RELAY", "BareRelay");
+  const relay = await startWorkerServer(BARE_RELAY, "RELAY", "BareRelay");
   try {
     const fabric = await startFabricServer();
     try {

@@ -5,7 +5,7 @@ import { isWithin, type BenchResult, type Ratio } from "../subject.ts";
 import type { Case } from "./cases.ts";
 import type { Pair } from "./pair.ts";
 
-/** Below this a server was not what limited the figure. */
+/** Below this something else than the server limited the figure: other work on the machine, or the generator. */
 const SATURATED_CORES = 0.9;
 
 /** Prints one case and returns its part of the result. */
@@ -40,11 +40,13 @@ export function reportCase(
       of((r) => r.serverUsPerEvent).toFixed(1),
       of((r) => r.serverCores).toFixed(2),
       of((r) => r.loadCores).toFixed(2),
+      ...(isTimed ? [] : [grouped(of((r) => r.perSecond / r.loadCores))]),
       of((r) => r.rssIdleMiB).toFixed(0),
       of((r) => r.rssPeakMiB).toFixed(0),
     ];
   };
-  const columns = ["server µs/event", "server cores", "generator cores", "idle MiB", "peak MiB"];
+  const ceiling = isTimed ? [] : ["generator max/s"];
+  const columns = ["server µs/event", "server cores", "generator cores", ...ceiling, "idle MiB", "peak MiB"];
   for (const line of tableLines([
     [subject.name, ...heading, ...columns],
     row("fabric", fabrics),
@@ -62,7 +64,10 @@ export function reportCase(
     );
   }
   const idle = [...fabrics, ...relays].filter((r) => !isTimed && r.serverCores < SATURATED_CORES).length;
-  if (idle > 0) print(`  warning: in ${idle} of ${2 * pairs.length} runs the server was not saturated`);
+  if (idle > 0)
+    print(
+      `  warning: in ${idle} of ${2 * pairs.length} runs the server had less than ${SATURATED_CORES} of a core`,
+    );
   for (const text of new Set([...fabrics, ...relays].flatMap((r) => r.closed)))
     print(`  closed by a server: ${text}`);
   if (lost > 0) print(`  LOST or out of order: ${lost} events`);

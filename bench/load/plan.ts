@@ -1,11 +1,9 @@
 /** What the bench asks of the load process and what it answers: plain data over the fork's channel. */
 
-/** How clients reach a server: the fabric's JSON v1 endpoint, or the bare relay's paths. */
-export type Dialect = "json-v1" | "bare";
-
 /** A server under load. */
 export interface LoadTarget {
-  readonly dialect: Dialect;
+  /** How clients reach it: the fabric's JSON v1 endpoint, or the bare relay's paths. */
+  readonly dialect: "json-v1" | "bare";
   /** Origin of the server's own socket, `http://127.0.0.1:PORT`. */
   readonly origin: string;
   /** Process id of the server, whose CPU time and memory are read. */
