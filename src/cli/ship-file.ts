@@ -1,11 +1,10 @@
 /** Bytes of a log file, plain or gzip: reading from an offset of the uncompressed content, and saying what is damaged. */
 import { open, type FileHandle } from "node:fs/promises";
-import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
+import { Readable } from "node:stream";
+import { createGunzip, type Gunzip } from "node:zlib";
 
 const CHUNK_BYTES = 256 * 1024;
-/** zlib drops what it decoded in the call that failed, so behind a damage a file is read in pieces this small. */
-const CAREFUL_CHUNK_BYTES = 64;
+const GZIP_PIECE_BYTES = 64 * 1024;
 
 /** A gzip file is damaged behind the bytes that were read. */
 export class DamagedGzip extends Error {
@@ -77,44 +76,50 @@ async function* plain(
   }
 }
 
+/**
+ * zlib drops what it decoded in the call that failed. So the piece that fails is read a second time, byte by byte, and
+ * nothing in front of the damage is lost.
+ */
 async function* gunzipped(
   facts: FileFacts,
   offset: number,
   onProgress: (fileBytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   let at = offset;
-  for (const chunkSize of [CHUNK_BYTES, CAREFUL_CHUNK_BYTES]) {
+  let carefulFrom = Infinity;
+  for (;;) {
+    const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
     try {
-      for await (const chunk of inflate(facts, chunkSize, at, onProgress)) {
+      for await (const chunk of inflate(facts, gunzip, at, carefulFrom, onProgress)) {
         at += chunk.length;
         yield chunk;
       }
       return;
     } catch (cause) {
       if (!isZlibError(cause)) throw cause;
-      if (chunkSize === CAREFUL_CHUNK_BYTES) {
-        throw new DamagedGzip(`the gzip is damaged behind byte ${at} of its content: ${cause.message}`, {
-          cause,
-        });
+      if (carefulFrom < Infinity || cause.code === "Z_BUF_ERROR") {
+        const message = `the gzip is damaged behind byte ${at} of its content: ${cause.message}`;
+        throw new DamagedGzip(message, { cause });
       }
+      carefulFrom = gunzip.bytesWritten;
     }
   }
 }
 
 /** The content from `offset` on; everything before it is decompressed and dropped. */
 async function* inflate(
-  { path, size }: FileFacts,
-  chunkSize: number,
+  facts: FileFacts,
+  gunzip: Gunzip,
   offset: number,
+  carefulFrom: number,
   onProgress: (fileBytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
-  const file = createReadStream(path, { end: Math.max(0, size - 1), highWaterMark: CHUNK_BYTES });
-  const gunzip = createGunzip({ chunkSize });
+  const file = Readable.from(gzipPieces(facts, carefulFrom), { highWaterMark: 1 });
   file.on("error", (error) => gunzip.destroy(error));
   try {
     let at = 0;
     for await (const piece of file.pipe(gunzip) as AsyncIterable<Uint8Array>) {
-      onProgress(file.bytesRead);
+      onProgress(gunzip.bytesWritten);
       const skip = Math.min(piece.length, Math.max(0, offset - at));
       at += piece.length;
       if (skip < piece.length) yield piece.subarray(skip);
@@ -125,6 +130,21 @@ async function* inflate(
   }
 }
 
-function isZlibError(error: unknown): error is Error {
+/** The file's own bytes; from `carefulFrom` on, for the length of a piece, one at a time. */
+async function* gzipPieces(facts: FileFacts, carefulFrom: number): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for await (const chunk of plain(facts, 0, () => {})) {
+    for (let from = 0; from < chunk.length;) {
+      const isCareful = at >= carefulFrom && at < carefulFrom + GZIP_PIECE_BYTES;
+      const untilCareful = at < carefulFrom ? carefulFrom - at : Infinity;
+      const length = isCareful ? 1 : Math.min(GZIP_PIECE_BYTES, untilCareful, chunk.length - from);
+      yield chunk.subarray(from, from + length);
+      from += length;
+      at += length;
+    }
+  }
+}
+
+function isZlibError(error: unknown): error is Error & { readonly code: unknown } {
   return error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
 }
