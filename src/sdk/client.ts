@@ -8,9 +8,11 @@ import type { FrameOf, Gap, LogBatchFrame, Options, Segment } from "../protocol/
 import { fromBytes, isMatch, parsePrefix, parseTopic, type Prefix } from "../protocol/topic.ts";
 import type { Value } from "../data/value.ts";
 import { ClientEngine, type ClientEffect } from "./engine.ts";
+import { guarded, Handlers } from "./handlers.ts";
 import { eventsOf, type ReceivedEvent } from "./received-event.ts";
 import { nextMacrotask } from "./macrotask.ts";
 import { openSocket, type Socket } from "./socket.ts";
+import { welcomeOf, type Welcome } from "./welcome.ts";
 
 export interface ConnectOptions {
   /** Where the fabric is: http, https, ws or wss. */
@@ -20,21 +22,6 @@ export interface ConnectOptions {
   /** Name and type of the node that this client is. */
   readonly name?: string;
   readonly nodeType?: string;
-}
-
-/** A logger of the fabric's layout. */
-export interface LoggerInfo {
-  readonly name: string;
-  readonly enabled: boolean;
-}
-
-/** What the fabric said when it took the connection. */
-export interface Welcome {
-  /** Name of this connection, unique in the fabric. */
-  readonly endpoint: string;
-  /** Version of the server. */
-  readonly server: string;
-  readonly loggers: readonly LoggerInfo[];
 }
 
 /** What happens beside events. */
@@ -87,7 +74,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 export class Client {
   readonly #options: ConnectOptions;
   readonly #engine: ClientEngine;
-  readonly #handlers = new Map<keyof ClientEvents, Set<(value: never) => void>>();
+  readonly #handlers = new Handlers<ClientEvents>();
   readonly #subscribers = new Set<Subscriber>();
   readonly #changes = new Map<number, Waiter>();
   #idleWaiters: Waiter[] = [];
@@ -127,10 +114,7 @@ export class Client {
 
   /** Calls the handler for each such event; returns what ends that. */
   on<K extends keyof ClientEvents>(type: K, handler: (value: ClientEvents[K]) => void): () => void {
-    const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers);
-    handlers.add(handler);
-    return () => handlers.delete(handler);
+    return this.#handlers.on(type, handler);
   }
 
   /**
@@ -270,16 +254,16 @@ export class Client {
         return;
       case "welcome":
         this.#welcome = welcomeOf(effect.welcome);
-        this.#emit("welcome", this.#welcome);
+        this.#handlers.emit("welcome", this.#welcome);
         return this.#opening.resolve();
       case "lost":
         return this.#lost(effect.retryInMs);
       case "gap":
-        return this.#emit("gap", effect.gap);
+        return this.#handlers.emit("gap", effect.gap);
       case "logAck":
-        return this.#emit("logAck", effect.frame);
+        return this.#handlers.emit("logAck", effect.frame);
       case "logRefused":
-        return this.#emit("logRefused", effect.frame);
+        return this.#handlers.emit("logRefused", effect.frame);
       case "closed":
         return this.#closed(effect.error);
     }
@@ -315,7 +299,7 @@ export class Client {
 
   /** A first connection that fails is the caller's to try again: the URL may be wrong. */
   #lost(retryInMs: number): void {
-    if (this.#welcome !== undefined) return this.#emit("lost", retryInMs);
+    if (this.#welcome !== undefined) return this.#handlers.emit("lost", retryInMs);
     this.#failure = new FabricError(
       "unavailable",
       `nothing answers at ${this.#options.url}: does the fabric run?`,
@@ -330,7 +314,7 @@ export class Client {
     for (const waiter of this.#changes.values()) waiter.reject(this.#failure);
     this.#changes.clear();
     for (const waiter of this.#idleWaiters.splice(0)) waiter.reject(this.#failure);
-    this.#emit("close", error);
+    this.#handlers.emit("close", error);
   }
 
   #takeChange(id: number): Waiter | undefined {
@@ -345,12 +329,8 @@ export class Client {
     );
     if (subscribers.length === 0) return;
     for (const event of eventsOf(segment)) {
-      for (const subscriber of subscribers) subscriber.onEvent(event);
+      for (const { onEvent } of subscribers) guarded(() => onEvent(event));
     }
-  }
-
-  #emit<K extends keyof ClientEvents>(type: K, value: ClientEvents[K]): void {
-    for (const handler of this.#handlers.get(type) ?? []) handler(value as never);
   }
 
   /**
@@ -373,18 +353,4 @@ export class Client {
       Math.max(1, deadlineMs - Date.now()),
     );
   }
-}
-
-function welcomeOf(frame: FrameOf<"welcome">): Welcome {
-  const { server, loggers } = frame.options;
-  return {
-    endpoint: frame.endpoint,
-    server: typeof server === "string" ? server : "",
-    loggers: Array.isArray(loggers) ? loggers.filter(isLogger) : [],
-  };
-}
-
-function isLogger(item: unknown): item is LoggerInfo {
-  const logger = item as Partial<LoggerInfo> | null;
-  return typeof logger?.name === "string" && typeof logger.enabled === "boolean";
 }

@@ -19,6 +19,7 @@ import { PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import { RepeatFilter } from "../protocol/repeat-filter.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import { Publisher } from "./publisher.ts";
+import { SubscriptionBook } from "./subscription-book.ts";
 
 /** What the shell does for the engine, in order. */
 export type ClientEffect =
@@ -53,11 +54,6 @@ export interface EngineOptions {
   readonly random: () => number;
 }
 
-interface Change {
-  readonly type: "subscribe" | "unsubscribe";
-  readonly prefixes: readonly Prefix[];
-}
-
 type State = "idle" | "connecting" | "greeting" | "open" | "waiting" | "closed";
 
 export class ClientEngine {
@@ -70,13 +66,7 @@ export class ClientEngine {
   #silenceAtMs = Infinity;
   #hasPinged = false;
   #failure: FabricError | undefined;
-  /** How many subscriptions want each prefix. */
-  readonly #wanted = new Map<Prefix, number>();
-  /** Changes of subscriptions without an answer, in order, by id. */
-  readonly #changes = new Map<number, Change>();
-  #lastChange = 0;
-  /** The subscribe frame that brings back what was in force on the last connection. */
-  #resumeId = 0;
+  readonly #subscriptions = new SubscriptionBook();
   readonly #positions = new Map<string, Position>();
   readonly #repeats = new Map<string, RepeatFilter>();
   readonly #publisher = new Publisher();
@@ -132,9 +122,9 @@ export class ClientEngine {
   disconnected(nowMs: number, error?: FabricError): void {
     if (this.#state === "closed" || this.#state === "waiting") return;
     const failure = error ?? this.#failure;
+    this.#state = "waiting";
     if (failure !== undefined && !ERROR_CODES[failure.code].retryable) return this.#end(failure);
     this.#failure = undefined;
-    this.#state = "waiting";
     this.#silenceAtMs = Infinity;
     const limitMs = Math.min(LIMITS.reconnectMaxMs, LIMITS.reconnectMs * 2 ** this.#attempts);
     this.#attempts++;
@@ -165,13 +155,12 @@ export class ClientEngine {
 
   /** Adds prefixes. The change is in force when `subscribed` names the id that this returns. */
   subscribe(prefixes: readonly Prefix[]): number {
-    for (const prefix of prefixes) this.#wanted.set(prefix, (this.#wanted.get(prefix) ?? 0) + 1);
-    return this.#change({ type: "subscribe", prefixes });
+    return this.#changed(this.#subscriptions.subscribe(prefixes));
   }
 
   /** Takes prefixes away that no other subscription wants. In force as with `subscribe`. */
   unsubscribe(prefixes: readonly Prefix[]): number {
-    return this.#change({ type: "unsubscribe", prefixes: this.#unwant(prefixes) });
+    return this.#changed(this.#subscriptions.unsubscribe(prefixes));
   }
 
   /** Publishes one canonical JSON v1 message with the next `flush`. Throws `publisher_too_fast`. */
@@ -249,27 +238,12 @@ export class ClientEngine {
   #onWelcome(frame: FrameOf<"welcome">): void {
     this.#state = "open";
     this.#attempts = 0;
-    this.#resume();
+    const { frames, confirmed } = this.#subscriptions.resume([...this.#positions.values()]);
+    for (const id of confirmed) this.#confirm(id);
+    for (const subscribe of frames) this.#send(subscribe);
     for (const repeat of this.#publisher.unacknowledged()) this.#send(repeat);
     this.#effects.push({ type: "welcome", welcome: frame });
     this.flush();
-  }
-
-  /** Brings subscriptions back: what was in force in one frame, then what had no answer, one by one. */
-  #resume(): void {
-    const positions = [...this.#positions.values()];
-    const pending = [...this.#changes.values()].flatMap((c) => (c.type === "subscribe" ? c.prefixes : []));
-    const prefixes = new Set(this.#wanted.keys());
-    for (const prefix of pending) prefixes.delete(prefix);
-    if (prefixes.size > 0) {
-      this.#resumeId = ++this.#lastChange;
-      this.#send({ type: "subscribe", id: this.#resumeId, prefixes: [...prefixes], positions, options: {} });
-    }
-    for (const [id, change] of this.#changes) {
-      // A new connection does not know what was to be taken away.
-      if (change.type === "unsubscribe") this.#confirm(id);
-      else this.#send({ ...change, type: "subscribe", id, positions, options: {} });
-    }
   }
 
   #onDeliver(frame: FrameOf<"deliver">): void {
@@ -294,30 +268,25 @@ export class ClientEngine {
   #onError(frame: FrameOf<"error">): void {
     const code = isErrorCode(frame.code) ? frame.code : "unavailable";
     const error = new FabricError(code, frame.message);
-    const change = frame.id === undefined ? undefined : this.#changes.get(frame.id);
-    if (frame.id === undefined || frame.id === this.#resumeId) {
+    const refused = frame.id === undefined ? "lost" : this.#subscriptions.refuse(frame.id);
+    if (refused === "lost") {
       this.#failure = error;
       this.#effects.push({ type: "disconnect" });
-    } else if (change !== undefined) {
-      this.#changes.delete(frame.id);
-      if (change.type === "subscribe") this.#unwant(change.prefixes);
-      this.#effects.push({ type: "refused", id: frame.id, error });
+    } else if (refused === "change") {
+      this.#effects.push({ type: "refused", id: frame.id!, error });
     }
   }
 
-  #change(change: Change): number {
-    const id = ++this.#lastChange;
-    this.#changes.set(id, change);
+  #changed(id: number): number {
     if (this.#state !== "open") return id;
-    if (change.type === "subscribe")
-      this.#send({ ...change, type: "subscribe", id, positions: [], options: {} });
-    else if (change.prefixes.length > 0) this.#send({ ...change, type: "unsubscribe", id });
-    else this.#confirm(id);
+    const frame = this.#subscriptions.frameOf(id);
+    if (frame === undefined) this.#confirm(id);
+    else this.#send(frame);
     return id;
   }
 
   #confirm(id: number): void {
-    if (this.#changes.delete(id)) this.#effects.push({ type: "subscribed", id });
+    if (this.#subscriptions.confirm(id)) this.#effects.push({ type: "subscribed", id });
   }
 
   #connect(nowMs: number): void {
@@ -340,16 +309,6 @@ export class ClientEngine {
   #heard(nowMs: number): void {
     this.#silenceAtMs = nowMs + LIMITS.clientSilenceMs;
     this.#hasPinged = false;
-  }
-
-  #unwant(prefixes: readonly Prefix[]): Prefix[] {
-    const gone: Prefix[] = [];
-    for (const prefix of prefixes) {
-      const left = (this.#wanted.get(prefix) ?? 0) - 1;
-      if (left > 0) this.#wanted.set(prefix, left);
-      else if (this.#wanted.delete(prefix)) gone.push(prefix);
-    }
-    return gone;
   }
 
   #send(frame: Frame): void {

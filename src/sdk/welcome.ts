@@ -1,0 +1,32 @@
+/** What the fabric says of itself when it takes a connection. */
+import type { FrameOf } from "../protocol/frame.ts";
+
+/** A logger of the fabric's layout. */
+export interface LoggerInfo {
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
+/** What the fabric said when it took the connection. */
+export interface Welcome {
+  /** Name of this connection, unique in the fabric. */
+  readonly endpoint: string;
+  /** Version of the server. */
+  readonly server: string;
+  readonly loggers: readonly LoggerInfo[];
+}
+
+/** Reads a welcome frame; what is missing in it is empty here. */
+export function welcomeOf(frame: FrameOf<"welcome">): Welcome {
+  const { server, loggers } = frame.options;
+  return {
+    endpoint: frame.endpoint,
+    server: typeof server === "string" ? server : "",
+    loggers: Array.isArray(loggers) ? loggers.filter(isLogger) : [],
+  };
+}
+
+function isLogger(item: unknown): item is LoggerInfo {
+  const logger = item as Partial<LoggerInfo> | null;
+  return typeof logger?.name === "string" && typeof logger.enabled === "boolean";
+}
