@@ -196,8 +196,8 @@ describe("broken input", () => {
     writeFileSync(path("conn.log.gz"), damage(gzipSync(text(0, 40_000))));
     const report = await ship(["conn.log.gz"]);
     const taken = fabric.records["conn"]!;
-    const before = lines(0, atLeast);
-    expect(new Set(taken).intersection(new Set(before)).size).toBe(before.length);
+    const found = new Set(taken);
+    expect(lines(0, atLeast).filter((line) => !found.has(line))).toEqual([]);
     expect(report.skipped.at(-1)).toMatchObject({ reason: /damaged/ });
 
     const again = await ship(["conn.log.gz"]);
