@@ -24,14 +24,16 @@ export interface ServerOptions {
 /** Starts the fabric on an empty state folder, open, as `selvedge serve` runs it. */
 export async function startFabricServer(options: ServerOptions = {}): Promise<Server> {
   const stateDir = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
-  return startTracked(async () => {
-    const fabric = await startFabric({ port: 0, stateDir, open: true, ...options });
-    const close = async () => {
-      await fabric.close();
-      await rm(stateDir, { recursive: true, force: true });
-    };
-    return { origin: fabric.url, close };
-  });
+  const remove = () => rm(stateDir, { recursive: true, force: true });
+  try {
+    return await startTracked(async () => {
+      const fabric = await startFabric({ port: 0, stateDir, open: true, ...options });
+      return { origin: fabric.url, close: () => fabric.close().then(remove) };
+    });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
 
 /** Starts a one-file Worker with one object class, bound as `binding`. `file` is an absolute path. */
