@@ -83,7 +83,9 @@ export function formatReport(report: ShipReport, elapsedMs: number, isFlushed: b
       (isFlushed ? "all of it is in R2" : "not flushed: loggers bring it to R2 within a minute or so"),
   );
   if (report.resumed > 0) lines.push(`${report.resumed} of the records were left over from an earlier run`);
-  if (report.skippedCount > 0) lines.push(`${report.skippedCount} lines were skipped`);
+  const { skippedCount } = report;
+  if (skippedCount > 0)
+    lines.push(skippedCount === 1 ? "1 line was skipped" : `${skippedCount} lines were skipped`);
   return lines.join("\n");
 }
 

@@ -36,7 +36,7 @@ export interface ShipProgress {
   readonly records: number;
 }
 
-export interface SkippedLine {
+interface SkippedLine {
   readonly file: string;
   readonly line: number;
   readonly reason: string;

@@ -27,7 +27,7 @@ export interface SourceContext {
   readonly isDone: boolean;
 }
 
-export interface KnownSource {
+interface KnownSource {
   readonly source: string;
   readonly context: SourceContext;
 }
@@ -45,7 +45,7 @@ export interface Beginning {
 }
 
 /** The bytes before a moving position, for its hash. */
-export class TailWindow {
+class TailWindow {
   #pieces: Uint8Array[] = [];
   #length = 0;
   #end: number;

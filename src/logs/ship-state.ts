@@ -54,7 +54,7 @@ export interface LoggerState {
   pending: PinnedBatch[];
 }
 
-export interface SourceState {
+interface SourceState {
   /** Everything before this byte of the uncompressed source is in recorded batches. */
   to: number;
   context: unknown;

@@ -18,7 +18,7 @@ export interface TsvHeader {
 }
 
 /** What Zeek takes when a header line is missing. */
-export const DEFAULT_HEADER: TsvHeader = {
+const DEFAULT_HEADER: TsvHeader = {
   separator: "\t",
   setSeparator: ",",
   emptyField: "(empty)",

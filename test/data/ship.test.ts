@@ -129,6 +129,28 @@ describe("ship under SIGKILL", () => {
   });
 });
 
+it("[R22] Ctrl-C stops the shipper, and the same command goes on", async () => {
+  const logs = zeekLogs();
+  const files = ["wrccdc/json", "rita/rotated/2024-04-19"].flatMap((dir) => filesIn(join(logs, dir), ".gz"));
+  const { child, ended } = startShip(files, "interrupted");
+  await untilStored();
+  child.kill("SIGINT");
+  const { status, stderr } = await ended;
+  expect(status).toBe(130);
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: "interrupted" } });
+  await ship(files, "interrupted");
+  await expectExactly(files);
+});
+
+/** Resolves when the shipper that runs now has brought something to the loggers. */
+async function untilStored(): Promise<void> {
+  const buffered = async () => {
+    const answer = await fetch(`${serve.url}/v1/logs`);
+    return ((await answer.json()) as { buffered: boolean }[]).some((entry) => entry.buffered);
+  };
+  while (!(await buffered())) await sleep(10);
+}
+
 /** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
 function randomSource(seed: number): () => number {
   let a = seed >>> 0;

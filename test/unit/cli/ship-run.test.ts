@@ -165,6 +165,13 @@ describe("trouble on the way", () => {
     });
   });
 
+  it("[R18] stops when the loggers have lost what they had acknowledged", async () => {
+    await ship(["conn.log"]);
+    fabric = new MemoryFabric();
+    await expect(ship(["conn.log"])).rejects.toMatchObject({ code: "conflict" });
+    expect(fabric.batches).toEqual([]);
+  });
+
   it("[R18] keeps a second shipper out of the folder", () => {
     const first = ShipFolder.open(path("state"), "w".repeat(16), 0);
     expect(() => ShipFolder.open(path("state"), "w".repeat(16), 0)).toThrow(/another ship uses/);
