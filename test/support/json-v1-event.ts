@@ -17,7 +17,7 @@ export function dataMessage(topic: string, val: string): string {
 /** The event wrapper: format 1, kind 1, name, arguments and, when given, metadata. */
 export function eventValue(name: string, args: readonly string[], metadata?: readonly string[]): string {
   const tail = metadata === undefined ? [] : [vector(...metadata)];
-  return vector(count(1), count(1), vector(string(name), vector(...args), ...tail));
+  return vector(count(1), count(1), vector(string(name), value("vector", `[${args.join(",")}]`), ...tail));
 }
 
 /** A complete event message in canonical form. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/base/limits.ts";
 import { endpointUrl, JsonClient } from "../support/json-v1-client.ts";
 import { numbered, numberOf } from "../support/json-v1-event.ts";
+import { startServe } from "../support/fabric.ts";
 import { useFabric } from "../support/json-v1-fabric.ts";
 import { OPCODE, RawSocket } from "../support/ws-raw.ts";
 
@@ -36,5 +37,16 @@ describe.concurrent("§3 silence", () => {
     expect(await silent.closed).toEqual({ code: 1008, reason: "handshake_timeout" });
     expect(await pinging.closed).toEqual({ code: 1008, reason: "handshake_timeout" });
     expect(silent.unread).toEqual([]);
+  });
+
+  test("§3 a server that is stopped ends connections without a close frame: no hook tells the Worker", async () => {
+    const server = await startServe();
+    try {
+      const client = await JsonClient.subscribed(server.url, [""]);
+      await server.stop();
+      expect((await client.closed).code).toBe(1006);
+    } finally {
+      await server.dispose();
+    }
   });
 });

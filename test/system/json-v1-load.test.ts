@@ -7,8 +7,11 @@ import { useFabric } from "../support/json-v1-fabric.ts";
 
 const EVENTS = 60_000;
 const SAMPLE_MS = 20;
-/** Two bursts of about 20 MB, in and out, over what workerd takes by itself (platform: 82 MB at its start). */
-const RSS_BYTES_MAX = 600e6;
+/**
+ * Measured over twelve rounds of 48 MB in and out: 300 to 550 MB, without a trend from the fourth on. workerd starts
+ * with 100 MB, and its garbage collector is in no hurry where no limit is set.
+ */
+const RSS_BYTES_MAX = 800e6;
 
 const fabric = useFabric();
 

@@ -25,7 +25,7 @@ export function boundsSuite(fabric: Fabric): void {
   describe("§5.3 readers and publishers past their allowance", () => {
     const clients = useClients(fabric);
 
-    test("§5.3 a reader is sent exactly its burst; the next event closes it with 1013 slow_reader", async () => {
+    test("R14 §5.3 a reader is sent exactly its burst; the next event closes it with 1013 slow_reader", async () => {
       const topic = freshTopic();
       const greedy = await clients.subscribed(topic);
       const modest = await clients.subscribed(`${topic}small/`);
@@ -63,7 +63,22 @@ export function boundsSuite(fabric: Fabric): void {
       }
     });
 
-    test("§5.3 a publisher past its queue is closed 1013 publisher_too_fast, and nobody else notices", async () => {
+    test("R14 §5.3 a reader that stopped gets what it was sent, in order, then the close: no event is left out between", async () => {
+      const topic = freshTopic();
+      const sleeper = await clients.subscribed(topic);
+      const publisher = await clients.subscribed();
+      sleeper.pause();
+      const events = Math.ceil((3 * burstBytes) / Buffer.byteLength(numbered(topic, 10_000)));
+      for (let i = 0; i < events; i++) publisher.send(numbered(topic, i));
+      sleeper.resume();
+      expect(await sleeper.closed).toEqual({ code: 1013, reason: "slow_reader" });
+      const got = sleeper.unread.map(numberOf);
+      expect(got).toEqual(Array.from({ length: got.length }, (_, i) => i));
+      expect(got.length).toBeLessThan(events);
+      expect(sleeper.unread.reduce((sum, text) => sum + text.length, 0)).toBeLessThanOrEqual(burstBytes);
+    });
+
+    test("R14 §5.3 a publisher past its queue is closed 1013 publisher_too_fast, and nobody else notices", async () => {
       const topic = freshTopic();
       const witness = await clients.subscribed(`${topic}witness`);
       const other = await clients.subscribed();

@@ -1,6 +1,7 @@
 /** Data messages, the checks on them and error frames (spec: Zeek's WebSocket API, §6 and §11.3). */
 import { describe, expect, test } from "vitest";
-import { count, event, eventValue, numbered, REFUSED, string } from "../../support/json-v1-event.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
+import { count, event, eventValue, numbered, REFUSED, string, value } from "../../support/json-v1-event.ts";
 import { expectNothingBefore, freshTopic, useClients, type Fabric } from "../../support/json-v1-suite.ts";
 
 /** Texts that do not decode (§11.2, its first two lines), whatever their topic. */
@@ -154,6 +155,22 @@ export function messagesSuite(fabric: Fabric): void {
       for (const text of NOT_DECODED) publisher.send(text);
       publisher.send(`{"topic":"${topic}","@data-type":"count","data":1}`);
       await expectNothingBefore(everything, publisher, topic);
+    });
+
+    test(`§6.3 an event whose canonical text has more than ${LIMITS.eventBytesMax} bytes is refused too_large, one at the bound passes`, async () => {
+      const { topic, reader, publisher } = await pair();
+      const short = value("real", "1e30"); // four bytes as sent, 38 as delivered
+      const long = value("real", "1000000000000000019884624838656.000000");
+      const rest = eventValue("ev", [string("")]).length;
+      const n = Math.floor((LIMITS.eventBytesMax - rest) / (long.length + 1));
+      const pad = LIMITS.eventBytesMax - rest - n * (long.length + 1);
+      const filled = (real: string, padding: number): string =>
+        event(topic, "ev", [...Array.from({ length: n }, () => real), string("x".repeat(padding))]);
+      publisher.send(filled(short, pad));
+      expect((await reader.next()) === filled(long, pad)).toBe(true);
+      publisher.send(filled(short, pad + 1));
+      expect(JSON.parse(await publisher.next())).toMatchObject({ type: "error", code: "too_large" });
+      await expectNothingBefore(reader, publisher, topic);
     });
 
     test("§6.2 bad data of one client disturbs no other", async () => {
