@@ -25,6 +25,7 @@ export function linkTo(target: Target): OpenLogLink {
         } catch (error) {
           if (!(error instanceof FabricError)) throw error;
           if (!ERROR_CODES[error.code].retryable) return events.closed(error);
+          events.lost(error.message);
         }
         await sleep(RETRY_MS);
       }

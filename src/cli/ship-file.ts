@@ -2,6 +2,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
+import { FabricError } from "../base/errors.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 const GZIP_PIECE_BYTES = 64 * 1024;
@@ -21,12 +22,12 @@ export interface FileFacts {
   readonly isGzip: boolean;
 }
 
-/** What the file is now. Throws the system's error when it cannot be read, and for what is no file. */
+/** What the file is now. Throws `not_found` when it cannot be read, and for what is no file. */
 export async function factsOf(path: string): Promise<FileFacts> {
-  const handle = await open(path);
+  const handle = await open(path).catch((cause: unknown) => unreadable(path, cause));
   try {
     const stat = await handle.stat();
-    if (!stat.isFile()) throw new Error(`${path} is not a file`);
+    if (!stat.isFile()) throw new FabricError("not_found", `${path} is not a file`);
     const { dev, ino, size, mtimeMs } = stat;
     const magic = new Uint8Array(2);
     const { bytesRead } = await handle.read(magic, 0, 2, 0);
@@ -41,6 +42,11 @@ export async function factsOf(path: string): Promise<FileFacts> {
   } finally {
     await handle.close();
   }
+}
+
+function unreadable(path: string, cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  throw new FabricError("not_found", `cannot read ${path}: ${reason}`, { cause });
 }
 
 /**

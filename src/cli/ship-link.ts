@@ -6,7 +6,8 @@ import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
 /** What the connection tells. It connects again by itself after `lost`. */
 export interface LogLinkEvents {
   welcome(loggers: readonly LoggerChoice[]): void;
-  lost(): void;
+  /** There is no connection, for this reason if it is known. */
+  lost(reason?: string): void;
   logAck(frame: FrameOf<"logAck">): void;
   logRefused(frame: FrameOf<"logRefused">): void;
   /** It has ended for good. */

@@ -40,6 +40,8 @@ export class ShipWriter {
   #timer: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
   #patienceMs: number;
+  /** Why there is no connection, as far as it is known. */
+  #reason: string | undefined;
 
   /** Starts to connect. */
   constructor(options: ShipWriterOptions) {
@@ -54,7 +56,7 @@ export class ShipWriter {
         this.#patienceMs = options.patienceMs;
         this.#act(() => this.#shipper.connected(loggers, Date.now()));
       },
-      lost: () => this.#loseConnection(),
+      lost: (reason) => this.#loseConnection(reason),
       logAck: (frame) => this.#act(() => this.#shipper.acked(frame, Date.now())),
       logRefused: (frame) => this.#act(() => this.#shipper.refused(frame, Date.now())),
       closed: (error) => this.#fail(error ?? new FabricError("unavailable", "the connection has ended")),
@@ -162,14 +164,16 @@ export class ShipWriter {
     return this.#bytes.get(id) ?? this.#options.folder.bytes(id);
   }
 
-  #loseConnection(): void {
+  #loseConnection(reason?: string): void {
     this.#shipper.disconnected();
+    this.#reason = reason;
     clearTimeout(this.#timer);
     if (this.#patience !== undefined) return;
     const patienceMs = this.#patienceMs;
     this.#patience = setTimeout(() => {
+      const why = this.#reason === undefined ? "" : `: ${this.#reason}`;
       const seconds = Math.round(patienceMs / 1000);
-      this.#fail(new FabricError("unavailable", `no connection to the fabric for ${seconds} s`));
+      this.#fail(new FabricError("unavailable", `no connection to the fabric for ${seconds} s${why}`));
     }, patienceMs);
   }
 
