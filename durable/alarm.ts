@@ -59,7 +59,8 @@ export class AlarmQueue<Name extends string> {
   /** Not awaited: the output gate holds replies until the write is durable, and a failed write resets the object. */
   #arm(atMs: number | undefined): void {
     if (atMs === this.#armed) return;
-    if (atMs !== undefined) void this.#storage.setAlarm(atMs);
+    // The platform refuses 0; a time that has passed fires at once.
+    if (atMs !== undefined) void this.#storage.setAlarm(Math.max(1, atMs));
     else if (this.#armed !== "unknown") void this.#storage.deleteAlarm();
     this.#armed = atMs;
   }

@@ -27,6 +27,12 @@ describe("[R36] one alarm for many deadlines", () => {
     expect(calls).toEqual([500, 800, "none"]);
   });
 
+  it("is armed for work that is due since ever, although the platform refuses time 0", () => {
+    const { calls, queue } = recorder();
+    queue.set("a", 0);
+    expect(calls).toEqual([1]);
+  });
+
   it("re-arms first, runs what is due, and then waits for the rest", async () => {
     const { calls, queue } = recorder();
     queue.set("a", 500);
