@@ -12,6 +12,8 @@ export const LIMITS = {
   jsonMessageBytesMax: 8 * MIB,
   /** Largest native or trunk frame, bytes. */
   frameBytesMax: 16 * MIB,
+  /** Largest publish frame of a peer, bytes: what routers add to it, and deliver with it, still fits a frame. */
+  publishFrameBytesMax: 14 * MIB,
   /** Largest event inside a native frame, bytes of payload. */
   eventBytesMax: 8 * MIB,
   /** Segments (runs of events with one topic) in one frame. */
@@ -22,6 +24,12 @@ export const LIMITS = {
   topicBytesMax: 4 * KIB,
   /** Prefixes of one peer. The spec asks for at least 1,024. */
   subscriptionsMax: 4096,
+  /** The same in bytes: a trunk with its prefixes is one SQLite row (2 MB). */
+  subscriptionBytesMax: 1 * MIB,
+  /** Changes of its subscriptions that a native peer may have without an answer. */
+  changesMax: 1_024,
+  /** Highest connection number of a client: trunks count on from it (rule 1). */
+  connectionMax: 2 ** 32,
   /** Routers in one layout; a subscription to "" opens a trunk to each. */
   routersMax: 64,
   /** JSON nesting, levels, as the reference's reader. */

@@ -1,6 +1,6 @@
 /**
  * Frames of the native protocol and of trunks: their types and numbers (PROTOCOL.md, "Frames"). The bytes are in
- * frame-codec.ts. This file knows shapes only; what a frame means is in the session and router engines.
+ * frame-codec.ts. This file knows shapes and sizes only; what a frame means is in the session and router engines.
  */
 import type { Prefix, Topic } from "./topic.ts";
 
@@ -36,6 +36,16 @@ export interface Segment {
   /** Events in `payload`. */
   readonly count: number;
   readonly payload: Uint8Array;
+}
+
+/** What the header of a segment takes at most beside its topic, bytes: lengths, encoding and count. */
+const SEGMENT_HEADER_BYTES = 16;
+
+/** What segments take in a frame, and thus in memory, bytes. */
+export function segmentsBytes(segments: readonly Segment[]): number {
+  let bytes = 0;
+  for (const { topic, payload } of segments) bytes += SEGMENT_HEADER_BYTES + topic.length + payload.length;
+  return bytes;
 }
 
 /** 128 random bits, as a byte string of 16 chars: one life of a client, or of a log writer's state (rules 1, 17). */

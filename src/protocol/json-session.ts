@@ -16,6 +16,7 @@ import { ENCODING, type FrameOf, type Segment } from "./frame.ts";
 import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
 import { PublishQueue } from "./publish-queue.ts";
 import { Session, type TopicPlacement } from "./session.ts";
+import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { parsePrefix, parseTopic, textOf, type Prefix, type Topic } from "./topic.ts";
 import { cborToJson } from "./transcode.ts";
@@ -111,6 +112,7 @@ export class JsonSession extends Session {
   }
 
   override flush(): void {
+    if (this.#state === "over") return;
     for (const [router, queue] of this.#queues) {
       while (queue.chars > 0 && this.hasWindow(router))
         this.publish(router, ++this.#publishSeq, queue.take());
@@ -149,10 +151,7 @@ export class JsonSession extends Session {
     for (const sequenced of frame.frames) {
       if (sequenced.publisher === own) continue;
       for (const segment of sequenced.segments) {
-        if (!this.#bucket.take(segment.payload.length, nowMs)) {
-          return this.#end(new FabricError("slow_reader", "over the allowance of a JSON v1 reader"), nowMs);
-        }
-        this.effect({ type: "sendTexts", texts: textsOf(segment) });
+        if (!this.#tell(textsOf(segment), nowMs)) return;
       }
     }
   }
@@ -171,9 +170,6 @@ export class JsonSession extends Session {
     if (!first.ok) return this.#refuseSubscription("deserialization_failed", first.context, nowMs);
     const prefixes: Prefix[] = [];
     try {
-      if (first.prefixes.length > LIMITS.subscriptionsMax) {
-        throw new FabricError("too_many", `more than ${LIMITS.subscriptionsMax} subscriptions`);
-      }
       for (const text of first.prefixes) {
         const prefix = parsePrefix(text);
         if (!maySubscribe(this.#options.grant, prefix)) {
@@ -181,6 +177,7 @@ export class JsonSession extends Session {
         }
         prefixes.push(prefix);
       }
+      assertSubscriptionBounds(new Set(prefixes));
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       return this.#refuseSubscription(error.code, error.message, nowMs);
@@ -223,11 +220,11 @@ export class JsonSession extends Session {
 
   #data(text: string, nowMs: number): void {
     const result = this.#scanner.scan(text);
-    if (result !== "ok") return this.effect({ type: "sendTexts", texts: [REFUSALS[result]] });
+    if (result !== "ok") return void this.#tell([REFUSALS[result]], nowMs);
     const entry = this.#topics.get(this.#scanner.topic) ?? this.#learnTopic(this.#scanner.topic);
     if (!entry.isGranted) {
       const context = `no permission to publish to '${this.#scanner.topic}'`;
-      return this.effect({ type: "sendTexts", texts: [errorText("forbidden", context)] });
+      return void this.#tell([errorText("forbidden", context)], nowMs);
     }
     let queue = this.#queues.get(entry.router);
     if (queue === undefined) {
@@ -255,6 +252,16 @@ export class JsonSession extends Session {
     return sum;
   }
 
+  /** Sends within the reader's allowance, which errors are part of; answers false when that closes it (rule 14). */
+  #tell(texts: readonly string[], nowMs: number): boolean {
+    let chars = 0;
+    for (const text of texts) chars += text.length;
+    const isTaken = this.#bucket.take(chars, nowMs);
+    if (isTaken) this.effect({ type: "sendTexts", texts });
+    else this.#end(new FabricError("slow_reader", "over the allowance of a JSON v1 reader"), nowMs);
+    return isTaken;
+  }
+
   #isTooLarge(text: string): boolean {
     if (text.length * 3 <= LIMITS.jsonMessageBytesMax) return false;
     return text.length > LIMITS.jsonMessageBytesMax || utf8Length(text) > LIMITS.jsonMessageBytesMax;
@@ -274,6 +281,7 @@ export class JsonSession extends Session {
   #drainThenFinish(nowMs: number): void {
     this.#state = "draining";
     this.#stateDeadlineMs = nowMs + LIMITS.drainMs;
+    this.stopSubscribing();
     this.#publishPipeline(nowMs);
     this.flush();
   }
@@ -308,7 +316,7 @@ function textsOf(segment: Segment): readonly string[] {
     return dropped === 0 ? lines : [...lines, ...Array<string>(dropped).fill(failed)];
   } catch (error) {
     if (!(error instanceof FabricError)) throw error;
-    return Array<string>(segment.count).fill(failed);
+    return [failed];
   }
 }
 

@@ -5,11 +5,20 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
-import { ENCODING, type Frame, type FrameOf, type Gap, type Segment, type SequencedFrame } from "./frame.ts";
+import {
+  ENCODING,
+  segmentsBytes,
+  type Frame,
+  type FrameOf,
+  type Gap,
+  type Segment,
+  type SequencedFrame,
+} from "./frame.ts";
 import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
 import { negotiateVersion } from "./handshake.ts";
 import { OutstandingPublishes } from "./outstanding.ts";
-import { assertJsonSegment } from "./segment-check.ts";
+import { assertSegment } from "./segment-check.ts";
+import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
 import { textOf, type Prefix, type Topic } from "./topic.ts";
 import { jsonToCbor } from "./transcode.ts";
@@ -46,7 +55,7 @@ export class NativeSession extends Session {
   #subscribeId = 0;
   /** The peer's id of each subscription change that is under way, by ours. */
   readonly #changes = new Map<number, number>();
-  readonly #prefixes = new Set<Prefix>();
+  #prefixes = new Set<Prefix>();
   readonly #topics = new Map<Topic, TopicEntry>();
   readonly #queues = new Map<string, Queued[]>();
   #queuedBytes = 0;
@@ -69,7 +78,7 @@ export class NativeSession extends Session {
   receive(message: Uint8Array, nowMs: number): void {
     if (this.#state !== "greeting" && this.#state !== "open") return;
     try {
-      this.#frame(decodeFrame(message), nowMs);
+      this.#frame(decodeFrame(message), message.length, nowMs);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       this.refused(error, nowMs);
@@ -92,6 +101,7 @@ export class NativeSession extends Session {
   }
 
   override flush(): void {
+    if (this.#state === "over") return;
     for (const [router, queue] of this.#queues) {
       let count = 0;
       for (const queued of queue) {
@@ -126,11 +136,7 @@ export class NativeSession extends Session {
 
   protected override published(router: string, seq: number): void {
     this.#outstanding.acknowledge(router, seq);
-    const done = this.#outstanding.takeDone();
-    if (done > this.#acknowledged) {
-      this.#acknowledged = done;
-      if (this.#state === "open") this.#send({ type: "published", router: "", seq: done });
-    }
+    this.#acknowledge();
     this.flush();
   }
 
@@ -152,16 +158,16 @@ export class NativeSession extends Session {
     this.#drainThenFinish(nowMs);
   }
 
-  #frame(frame: Frame, nowMs: number): void {
+  #frame(frame: Frame, bytes: number, nowMs: number): void {
     if (frame.type === "hello") return this.#hello(frame);
     if (this.#state === "greeting") throw new FabricError("invalid_message", "the first frame must be hello");
     switch (frame.type) {
       case "publish":
-        return this.#publish(frame);
+        return this.#publish(frame, bytes);
       case "subscribe":
-        return this.#subscribe(frame, nowMs);
+        return this.#change(frame.id, () => this.#subscribe(frame, nowMs));
       case "unsubscribe":
-        return this.#unsubscribe(frame, nowMs);
+        return this.#change(frame.id, () => this.#unsubscribe(frame, nowMs));
       case "logBatch":
       case "logResume":
         return this.effect({ type: "log", frame });
@@ -175,6 +181,9 @@ export class NativeSession extends Session {
   #hello(frame: FrameOf<"hello">): void {
     if (this.#state !== "greeting") throw new FabricError("invalid_message", "hello was said before");
     const version = negotiateVersion(frame.versions);
+    if (frame.connection > LIMITS.connectionMax) {
+      throw new FabricError("invalid_message", `connection must be at most ${LIMITS.connectionMax}`);
+    }
     const encodings = frame.options["encodings"];
     this.#takesJson = Array.isArray(encodings) && encodings.includes("json");
     this.identify({ instance: frame.instance, connection: frame.connection, table: this.#native.table });
@@ -183,20 +192,27 @@ export class NativeSession extends Session {
     this.#send({ type: "welcome", version, endpoint: this.#native.endpoint, options: this.#native.welcome });
   }
 
+  /** A change of subscriptions that is refused leaves everything as it was. */
+  #change(id: number, change: () => void): void {
+    try {
+      if (this.#changes.size >= LIMITS.changesMax) {
+        throw new FabricError("too_many", `${LIMITS.changesMax} changes of subscriptions are under way`);
+      }
+      change();
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.#send({ type: "error", id, code: error.code, message: error.message });
+    }
+  }
+
   #subscribe(frame: FrameOf<"subscribe">, nowMs: number): void {
     const refused = frame.prefixes.find((prefix) => !maySubscribe(this.#native.grant, prefix));
     if (refused !== undefined) {
-      return this.#refuseChange(frame.id, "forbidden", `no permission to subscribe to '${textOf(refused)}'`);
+      throw new FabricError("forbidden", `no permission to subscribe to '${textOf(refused)}'`);
     }
-    const size = new Set([...this.#prefixes, ...frame.prefixes]).size;
-    if (size > LIMITS.subscriptionsMax) {
-      return this.#refuseChange(
-        frame.id,
-        "too_many",
-        `${size} subscriptions, at most ${LIMITS.subscriptionsMax} are allowed`,
-      );
-    }
-    for (const prefix of frame.prefixes) this.#prefixes.add(prefix);
+    const prefixes = new Set([...this.#prefixes, ...frame.prefixes]);
+    assertSubscriptionBounds(prefixes);
+    this.#prefixes = prefixes;
     this.#changes.set(++this.#subscribeId, frame.id);
     this.subscribe(this.#subscribeId, frame.prefixes, nowMs, frame.positions);
   }
@@ -207,26 +223,27 @@ export class NativeSession extends Session {
     this.unsubscribe(this.#subscribeId, frame.prefixes, nowMs);
   }
 
-  #refuseChange(id: number, code: "forbidden" | "too_many", message: string): void {
-    this.#send({ type: "error", id, code, message });
-  }
-
-  #publish(frame: FrameOf<"publish">): void {
+  #publish(frame: FrameOf<"publish">, bytes: number): void {
     const { seq, repeat } = frame;
+    if (bytes > LIMITS.publishFrameBytesMax) {
+      throw new FabricError(
+        "too_large",
+        `publish frame has ${bytes} bytes, at most ${LIMITS.publishFrameBytesMax} are allowed`,
+      );
+    }
     if (seq <= this.#acknowledged)
       return this.#send({ type: "published", router: "", seq: this.#acknowledged });
     const byRouter = new Map<string, Segment[]>();
     for (const segment of frame.segments) {
       const { router } = this.#granted(segment.topic);
-      if (segment.encoding === ENCODING.json) assertJsonSegment(segment);
+      assertSegment(segment);
       const part = byRouter.get(router);
       if (part === undefined) byRouter.set(router, [segment]);
       else part.push(segment);
     }
     this.#outstanding.add(seq, byRouter.keys());
     for (const [router, segments] of byRouter) {
-      let size = 0;
-      for (const segment of segments) size += segment.payload.length;
+      const size = segmentsBytes(segments);
       const queue = this.#queues.get(router);
       if (queue === undefined) this.#queues.set(router, [{ seq, repeat, segments, size }]);
       else queue.push({ seq, repeat, segments, size });
@@ -235,6 +252,15 @@ export class NativeSession extends Session {
     if (this.#queuedBytes > LIMITS.inboundQueueBytesMax) {
       throw new FabricError("publisher_too_fast", "more is queued than a session may hold");
     }
+    this.#acknowledge();
+  }
+
+  /** Tells the peer up to where its publishes are sequenced at all their routers (rule 10). */
+  #acknowledge(): void {
+    const done = this.#outstanding.takeDone();
+    if (done <= this.#acknowledged) return;
+    this.#acknowledged = done;
+    if (this.#state === "open") this.#send({ type: "published", router: "", seq: done });
   }
 
   #granted(topic: Topic): TopicEntry {
@@ -260,6 +286,7 @@ export class NativeSession extends Session {
     if (this.#state === "over" || this.#state === "draining") return;
     this.#state = "draining";
     this.#stateDeadlineMs = nowMs + LIMITS.drainMs;
+    this.stopSubscribing();
     this.flush();
   }
 

@@ -1,13 +1,22 @@
-/** Checks what a native peer publishes as JSON v1 text: it goes to JSON v1 readers as it stands. */
+/** Checks what a native peer publishes: readers are sent it as it stands, or rely on it when they transcode. */
 import { FabricError } from "../base/errors.ts";
 import { DataMessageScanner } from "./data-message.ts";
-import type { Segment } from "./frame.ts";
+import { ENCODING, type Segment } from "./frame.ts";
 import { textOf } from "./topic.ts";
+import { decodeEvents } from "./transcode.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
-/** Throws `invalid_message` unless the payload is `count` canonical data messages of the segment's topic, LF between. */
-export function assertJsonSegment(segment: Segment): void {
+/**
+ * Throws `invalid_message` unless a JSON payload is `count` canonical data messages of the segment's topic, LF between;
+ * `deserialization_failed` unless a CBOR payload is a sequence of `count` events.
+ */
+export function assertSegment(segment: Segment): void {
+  if (segment.encoding === ENCODING.json) assertJsonSegment(segment);
+  else decodeEvents(segment.payload, segment.count);
+}
+
+function assertJsonSegment(segment: Segment): void {
   const topic = textOf(segment.topic);
   const lines = decoder.decode(segment.payload).split("\n");
   if (lines.length !== segment.count) {

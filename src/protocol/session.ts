@@ -73,6 +73,7 @@ export abstract class Session {
 
   /** A trunk is connected. */
   trunkOpened(router: string): void {
+    if (this.#isDone) return this.effect({ type: "closeTrunk", router });
     const trunk = this.trunk(router);
     this.toTrunk(router, trunk.opened());
     this.flush();
@@ -80,6 +81,7 @@ export abstract class Session {
 
   /** A frame of a router. */
   trunkReceived(router: string, bytes: Uint8Array, nowMs: number): void {
+    if (this.#isDone) return;
     try {
       for (const event of this.trunk(router).receive(bytes)) this.#onTrunk(router, event, nowMs);
     } catch (error) {
@@ -106,6 +108,7 @@ export abstract class Session {
     }
     for (const pending of this.#pending.values()) {
       if (pending.deadlineMs > nowMs) continue;
+      this.#pending.clear();
       this.refused(
         new FabricError("unavailable", "a router did not confirm the subscription in time"),
         nowMs,
@@ -169,6 +172,11 @@ export abstract class Session {
     const routers = new Set(prefixes.flatMap((prefix) => this.#placement.span(prefix)));
     this.#await(id, routers, nowMs);
     for (const router of routers) this.toTrunk(router, this.#open(router).unsubscribe(id, prefixes));
+  }
+
+  /** Waits for no confirmation any longer: nobody is there to be told. */
+  protected stopSubscribing(): void {
+    this.#pending.clear();
   }
 
   /** Publishes at a router; the trunk opens with the first publish. */

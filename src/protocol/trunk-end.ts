@@ -5,7 +5,15 @@
 import { FabricError, isErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
-import type { Frame, FrameOf, Gap, InstanceId, Position, Segment } from "./frame.ts";
+import {
+  segmentsBytes,
+  type Frame,
+  type FrameOf,
+  type Gap,
+  type InstanceId,
+  type Position,
+  type Segment,
+} from "./frame.ts";
 import { PROTOCOL_VERSIONS } from "./handshake.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
 import type { Prefix } from "./topic.ts";
@@ -69,7 +77,7 @@ export class TrunkEnd {
     return this.#state === "open";
   }
 
-  /** Publishes that are not acknowledged, bytes of payload. */
+  /** Publishes that are not acknowledged, bytes. */
   get unackedBytes(): number {
     return this.#unackedBytes;
   }
@@ -156,8 +164,7 @@ export class TrunkEnd {
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
   publish(seq: number, segments: readonly Segment[], repeat = false): Uint8Array[] {
     const frame = { type: "publish", seq, repeat, segments } as const;
-    let size = 0;
-    for (const segment of segments) size += segment.payload.length;
+    const size = segmentsBytes(segments);
     this.#unacked.push({ frame, size, sent: this.isOpen });
     this.#unackedBytes += size;
     return this.isOpen ? [encodeFrame(frame)] : [];

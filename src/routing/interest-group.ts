@@ -5,7 +5,7 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import { encodeFrame } from "../protocol/frame-codec.ts";
-import type { Segment, SequencedFrame } from "../protocol/frame.ts";
+import { segmentsBytes, type Segment, type SequencedFrame } from "../protocol/frame.ts";
 import type { Filter } from "./filter.ts";
 
 /** A trunk as the fan-out sees it. */
@@ -43,11 +43,11 @@ export class InterestGroup {
   /** Adds a matching segment of the frame that is being sequenced. */
   add(segment: Segment): void {
     this.#segments.push(segment);
-    this.#bytes += segment.payload.length;
   }
 
   /** Ends the frame: its matching segments stand in order; a whole frame is kept as it is. */
   endFrame(frame: SequencedFrame): void {
+    this.#bytes += segmentsBytes(this.#segments);
     const whole = this.#segments.length === frame.segments.length;
     this.#frames.push(whole ? frame : { ...frame, segments: this.#segments });
     this.#segments = [];

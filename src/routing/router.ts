@@ -9,6 +9,7 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
+import { assertSubscriptionBounds } from "../protocol/subscription-bounds.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import { FanOut } from "./fan-out.ts";
 import { makeFilter } from "./filter.ts";
@@ -229,13 +230,7 @@ export class Router {
   }
 
   #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
-    const size = new Set([...trunk.prefixes, ...frame.prefixes]).size;
-    if (size > LIMITS.subscriptionsMax) {
-      throw new FabricError(
-        "too_many",
-        `${size} subscriptions, at most ${LIMITS.subscriptionsMax} are allowed`,
-      );
-    }
+    assertSubscriptionBounds(new Set([...trunk.prefixes, ...frame.prefixes]));
     this.#resubscribe(trunk, () => {
       for (const prefix of frame.prefixes) trunk.prefixes.add(prefix);
     });
@@ -293,7 +288,7 @@ export class Router {
   }
 
   #sequence({ trunk, instance, frame }: Publish): void {
-    this.#acks.set(trunk, frame.seq);
+    this.#acks.set(trunk, Math.max(frame.seq, this.#acks.get(trunk) ?? 0));
     if (!this.#marks.take(instance, frame.seq, this.#isConnected)) return;
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
-import type { Frame, FrameOf, Position, SequencedFrame } from "../../../src/protocol/frame.ts";
+import {
+  segmentsBytes,
+  type Frame,
+  type FrameOf,
+  type Position,
+  type SequencedFrame,
+} from "../../../src/protocol/frame.ts";
 import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { TrunkEnd, type TrunkEvent } from "../../../src/protocol/trunk-end.ts";
 import { instance, segment } from "../../support/router-rig.ts";
@@ -113,10 +119,11 @@ describe("publishing", () => {
 
   test("has a window of bytes, and frees it exactly", () => {
     const trunk = subscribed();
-    const half = { ...segment("x"), payload: new Uint8Array(LIMITS.publishWindowBytes / 2) };
-    trunk.publish(1, [half]);
-    expect(trunk.hasWindow).toBe(true);
-    trunk.publish(2, [half]);
+    const sized = (bytes: number) => ({ ...segment("x"), payload: new Uint8Array(bytes) });
+    const overhead = segmentsBytes([sized(0)]);
+    trunk.publish(1, [sized(LIMITS.publishWindowBytes - overhead - 1)]);
+    expect([trunk.hasWindow, trunk.unackedBytes]).toEqual([true, LIMITS.publishWindowBytes - 1]);
+    trunk.publish(2, [sized(0)]);
     expect(trunk.hasWindow).toBe(false);
     give(trunk, { type: "published", router: "main", seq: 2 });
     expect([trunk.hasWindow, trunk.unackedBytes]).toEqual([true, 0]);
