@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
-import { event, numbered, numberOf, string } from "../../support/json-v1-event.ts";
+import { event, numbered, numberOf, REFUSED, string } from "../../support/json-v1-event.ts";
 import { expectNothingBefore, freshTopic, useClients, type Fabric } from "../../support/json-v1-suite.ts";
 
 /** The layout that this suite needs: a small burst and hardly any refill, so that the bound is an exact number. */
@@ -76,6 +76,15 @@ export function boundsSuite(fabric: Fabric): void {
       expect(got).toEqual(Array.from({ length: got.length }, (_, i) => i));
       expect(got.length).toBeLessThan(events);
       expect(sleeper.unread.reduce((sum, text) => sum + text.length, 0)).toBeLessThanOrEqual(burstBytes);
+    });
+
+    test("R14 §5.3 error frames are part of the allowance: who only sends nonsense is closed as well", async () => {
+      const publisher = await clients.subscribed();
+      const errors = Math.ceil(burstBytes / REFUSED.notDecoded.length);
+      for (let i = 0; i <= errors; i++) publisher.send("nonsense");
+      expect(await publisher.closed).toEqual({ code: 1013, reason: "slow_reader" });
+      expect(publisher.unread.length).toBeLessThan(errors);
+      expect(new Set(publisher.unread)).toEqual(new Set([REFUSED.notDecoded]));
     });
 
     test("R14 §5.3 a publisher past its queue is closed 1013 publisher_too_fast, and nobody else notices", async () => {

@@ -105,6 +105,13 @@ export function lifeCycleSuite(fabric: Fabric): void {
       await expectNothingBefore(reader, await clients.subscribed(), topic);
     });
 
+    test(`§2.1 duplicates count once: ${LIMITS.subscriptionsMax + 1} copies of one prefix are one subscription`, async () => {
+      const topic = freshTopic();
+      const copies = Array.from({ length: LIMITS.subscriptionsMax + 1 }, () => topic);
+      const reader = await clients.subscribed(...copies);
+      await expectNothingBefore(reader, await clients.subscribed(), topic);
+    });
+
     test("§2.2 a second array is a message like any other: refused, no second ack", async () => {
       const client = await clients.subscribed(freshTopic());
       client.send("[]");
