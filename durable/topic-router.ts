@@ -3,6 +3,7 @@
  * the next macrotask, and applies each turn: storage first, in one transaction, then sends. No routing decisions.
  */
 import { DurableObject } from "cloudflare:workers";
+import { Gather } from "../src/base/gather.ts";
 import { decodeItem, encodeItem } from "../src/data/cbor.ts";
 import { tableVersion } from "../src/routing/placement.ts";
 import type {
@@ -21,7 +22,10 @@ import { trace } from "./trace.ts";
 export class TopicRouter extends DurableObject<ObjectEnv> {
   readonly #sockets: Sockets;
   readonly #router: Router;
-  #turnDue = false;
+  readonly #gather = new Gather(
+    (task) => void setImmediate(task),
+    () => this.#run((nowMs) => this.#router.turn(nowMs)),
+  );
   #timerDue = false;
 
   constructor(ctx: DurableObjectState, env: ObjectEnv) {
@@ -32,7 +36,7 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     const table = tableVersion(deployedLayout(env.LAYOUT).routers);
     const name = ctx.id.name ?? "";
     this.#router = new Router({ name, table }, this.#load(), this.#sockets.ids, Date.now());
-    this.#scheduleTurn();
+    this.#gather.dueLater();
   }
 
   /** A trunk: the upgrade of a session's WebSocket. */
@@ -44,13 +48,13 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : new Uint8Array(message);
     this.#router.receive(this.#sockets.idOf(socket), bytes);
-    this.#scheduleTurn();
+    this.#gather.due();
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
     this.#router.closed(this.#sockets.idOf(socket));
     this.#sockets.closed(socket, code, reason);
-    this.#scheduleTurn();
+    this.#gather.due();
   }
 
   override webSocketError(socket: WebSocket): void {
@@ -60,15 +64,6 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   /** Figures for metrics and tests. */
   stat(): { router: string; incarnation: number; seq: number; trunks: number } {
     return { ...this.#router.position, trunks: this.#router.trunkCount };
-  }
-
-  #scheduleTurn(): void {
-    if (this.#turnDue) return;
-    this.#turnDue = true;
-    setImmediate(() => {
-      this.#turnDue = false;
-      this.#run((nowMs) => this.#router.turn(nowMs));
-    });
   }
 
   #run(step: (nowMs: number) => readonly RouterEffect[]): void {

@@ -1,7 +1,8 @@
 /**
- * Drives a session engine: carries out its effects on the peer's WebSocket and on trunks, calls `flush` in the
- * macrotask after any input, and keeps its timer. No protocol decisions.
+ * Drives a session engine: carries out its effects on the peer's WebSocket and on trunks, calls `flush` after
+ * input, and keeps its timer. No protocol decisions.
  */
+import { Gather } from "../base/gather.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Session, SessionEffect } from "../protocol/session.ts";
 
@@ -34,7 +35,10 @@ export class SessionDriver {
   readonly #session: Session & Buffered;
   readonly #ports: DriverPorts;
   readonly #trunks = new Map<string, WebSocket>();
-  #flushDue = false;
+  readonly #gather = new Gather(
+    (task) => void setImmediate(task),
+    () => this.#flush(),
+  );
   #isDone = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -49,14 +53,13 @@ export class SessionDriver {
 
   /** To be called after any input of the peer. */
   inputTaken(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    setImmediate(() => {
-      this.#flushDue = false;
-      this.#session.flush();
-      this.#perform();
-      this.#armTimer();
-    });
+    this.#gather.due();
+  }
+
+  #flush(): void {
+    this.#session.flush();
+    this.#perform();
+    this.#armTimer();
   }
 
   #perform(): void {
