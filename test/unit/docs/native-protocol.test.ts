@@ -148,7 +148,8 @@ describe("publishing", () => {
     const peer = world.native().send(hello("a"), subscribe(1, "own"));
     // The router takes nothing: the session's trunk is lost and not made again yet.
     world.cutTrunk(peer);
-    const large = { ...cbor("t", event("x")), payload: new Uint8Array(LIMITS.eventBytesMax) };
+    const huge = { ...event("x"), args: [string("x".repeat(LIMITS.eventBytesMax))] };
+    const large = cbor("t", huge);
     for (let seq = 1; peer.closed === undefined && seq < 20; seq++) peer.send(publish(seq, large));
     expect(peer.closed).toEqual({ code: 1013, reason: "publisher_too_fast" });
   });
