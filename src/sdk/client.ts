@@ -80,6 +80,7 @@ export class Client {
   #idleWaiters: Waiter[] = [];
   #socket: Socket | undefined;
   #welcome: Welcome | undefined;
+  #wasAnswered = false;
   #failure: FabricError | undefined;
   #flushDue = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -271,7 +272,10 @@ export class Client {
 
   #open(): void {
     const socket = openSocket(this.#options, {
-      opened: () => this.#input(socket, () => this.#engine.connected(Date.now())),
+      opened: () => {
+        this.#wasAnswered = true;
+        this.#input(socket, () => this.#engine.connected(Date.now()));
+      },
       received: (bytes) => this.#input(socket, () => this.#engine.receive(bytes, Date.now())),
       closed: (refusal) => {
         this.#input(socket, () => {
@@ -300,11 +304,14 @@ export class Client {
   /** A first connection that fails is the caller's to try again: the URL may be wrong. */
   #lost(retryInMs: number): void {
     if (this.#welcome !== undefined) return this.#handlers.emit("lost", retryInMs);
+    const { url } = this.#options;
     this.#failure = new FabricError(
       "unavailable",
-      `nothing answers at ${this.#options.url}: does the fabric run?`,
+      this.#wasAnswered
+        ? `${url} took the connection and ended it without a welcome`
+        : `nothing answers at ${url}: does the fabric run?`,
     );
-    this.abort();
+    this.#engine.close();
   }
 
   #closed(error: FabricError | undefined): void {
