@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import { FabricError } from "../src/base/errors.ts";
 import { LIMITS } from "../src/base/limits.ts";
 import { Logger, type LoggerCommit, type LoggerInput, type LoggerTurn } from "../src/logs/logger.ts";
-import type { ObjectPlan } from "../src/logs/object-plan.ts";
+import { objectMetadata, type ObjectPlan } from "../src/logs/object-plan.ts";
 import { parseStreamName } from "../src/logs/stream-name.ts";
 import { decodeFrame, encodeFrame } from "../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf } from "../src/protocol/frame.ts";
@@ -216,7 +216,7 @@ export class LogWriter extends DurableObject<ObjectEnv> {
       await this.env.LOGS.put(plan.key, bytes, {
         sha256: hash,
         httpMetadata: { contentType: "application/gzip" },
-        customMetadata: metadata(plan),
+        customMetadata: objectMetadata(plan),
       });
       return true;
     } catch (error) {
@@ -244,14 +244,4 @@ export class LogWriter extends DurableObject<ObjectEnv> {
 
 function isEmpty({ expired, batches, marks, plans, done }: LoggerCommit): boolean {
   return [expired, batches, marks, plans, done].every((rows) => rows.length === 0);
-}
-
-/** Records, and the lengths of the members as far as they fit, so that a reader of R2 alone can go member by member. */
-function metadata(plan: ObjectPlan): Record<string, string> {
-  const members = plan.members.map(({ length }) => length).join(",");
-  return {
-    records: String(plan.records),
-    batches: String(plan.members.length),
-    ...(members.length <= LIMITS.logObjectMetadataBytesMax ? { members } : {}),
-  };
 }

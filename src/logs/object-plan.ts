@@ -1,5 +1,6 @@
 /** A planned log object: fixed before the put, so that every retry writes the same bytes under the same key (rule 20). */
 import { assert } from "../base/assert.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { BufferedBatch } from "./batch-buffer.ts";
 import { objectKey } from "./object-key.ts";
 import type { StreamName } from "./stream-name.ts";
@@ -50,4 +51,17 @@ export function planObject(logger: string, run: readonly BufferedBatch[]): Objec
 /** Where the members behind the batch `after` start in the object, bytes; 0 when all are behind it. */
 export function offsetAfter(members: readonly Member[], after: number): number {
   return members.reduce((offset, member) => (member.id <= after ? offset + member.length : offset), 0);
+}
+
+/**
+ * What stands beside the object in R2: counts, and the lengths of the members as far as they fit, so that one who has
+ * only R2 can go member by member (rule 21).
+ */
+export function objectMetadata(plan: ObjectPlan): Record<string, string> {
+  const members = plan.members.map(({ length }) => length).join(",");
+  return {
+    records: String(plan.records),
+    batches: String(plan.members.length),
+    ...(members.length <= LIMITS.logObjectMetadataBytesMax ? { members } : {}),
+  };
 }

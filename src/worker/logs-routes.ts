@@ -30,7 +30,10 @@ export async function readLogRecords(env: LogEnv, grant: Grant, name: string): P
   if (!mayLog(grant, streamName))
     throw new FabricError("forbidden", "the token does not grant this log stream");
   const marks = await Promise.all(
-    loggers(env).map(async (logger) => ({ logger, upTo: (await stub(env, logger).stat()).lastId })),
+    loggers(env).map(async (logger) => {
+      const { lastId } = await ask(env, logger, async (stub) => stub.stat());
+      return { logger, upTo: lastId };
+    }),
   );
   const pieces = records(env, streamName, marks);
   const first = await pieces.next();
@@ -42,7 +45,9 @@ export async function readLogRecords(env: LogEnv, grant: Grant, name: string): P
 export async function statLogs(env: LogEnv, grant: Grant): Promise<Response> {
   if (grant.logs.length === 0 && !grant.admin)
     throw new FabricError("forbidden", "the token grants no log streams");
-  return Response.json(await Promise.all(loggers(env).map(async (logger) => stub(env, logger).stat())));
+  return Response.json(
+    await Promise.all(loggers(env).map(async (logger) => ask(env, logger, async (stub) => stub.stat()))),
+  );
 }
 
 /**
@@ -56,7 +61,9 @@ export async function flushLogs(env: LogEnv, grant: Grant, streams: readonly str
   if (!isAllowed) throw new FabricError("forbidden", "the token does not grant a flush of these streams");
   const wanted = names.length === 0 ? [undefined] : names;
   const answers = await Promise.all(
-    loggers(env).flatMap((logger) => wanted.map(async (name) => stub(env, logger).flush(name))),
+    loggers(env).flatMap((logger) =>
+      wanted.map(async (name) => ask(env, logger, async (stub) => stub.flush(name))),
+    ),
   );
   const pending = answers.reduce((sum, answer) => sum + answer.pending, 0);
   if (pending > 0) throw new FabricError("unavailable", `${pending} objects are not in R2 yet`);
@@ -67,8 +74,17 @@ function loggers(env: LogEnv): string[] {
   return deployedLayout(env.LAYOUT).loggers.map(({ name }) => name);
 }
 
-function stub(env: LogEnv, logger: string) {
-  return env.LOGGER.getByName(logger);
+/** Asks a logger. Throws `unavailable` when the object fails or restarts meanwhile: it is there again at once. */
+async function ask<T>(
+  env: LogEnv,
+  logger: string,
+  question: (stub: ReturnType<LogEnv["LOGGER"]["getByName"]>) => Promise<T>,
+): Promise<T> {
+  try {
+    return await question(env.LOGGER.getByName(logger));
+  } catch (cause) {
+    throw new FabricError("unavailable", `logger ${logger} did not answer`, { cause });
+  }
 }
 
 async function* jsonLines(env: LogEnv, grant: Grant): AsyncGenerator<string> {
@@ -76,7 +92,7 @@ async function* jsonLines(env: LogEnv, grant: Grant): AsyncGenerator<string> {
   for (const logger of loggers(env)) {
     let from: { stream: string; after: number } | undefined;
     do {
-      using page = await stub(env, logger).manifest(undefined, from);
+      using page = await ask(env, logger, async (stub) => stub.manifest(undefined, from));
       for (const { stream: name, key, records: count, bytes, batches, buffered, hourMs } of page.entries) {
         if (!mayLog(grant, name)) continue;
         const hour = new Date(hourMs).toISOString();
@@ -98,7 +114,7 @@ async function* records(
   for (const { logger, upTo } of marks) {
     let after = 0;
     for (;;) {
-      using units = await stub(env, logger).read(name, after, upTo);
+      using units = await ask(env, logger, async (stub) => stub.read(name, after, upTo));
       if (units.length === 0) break;
       for (const unit of units) {
         if (unit.type === "batches") yield unit.bytes;

@@ -192,4 +192,19 @@ describe("POST /v1/logs/flush and GET /v1/logs/stat", () => {
       code: "forbidden",
     });
   });
+
+  it("says unavailable when a logger restarts meanwhile", async () => {
+    const trunk = await LogTrunk.open();
+    await trunk.ask(trunk.batch(1, lines("a", 1)));
+    await runInDurableObject(trunk.stub, (instance: LogWriter) => {
+      const put = async () => new Promise(() => undefined);
+      Object.assign(instance, { env: { ...env, LOGS: { put } } });
+    });
+    const flushed = flushLogs(envOf(trunk), ALL, []);
+    const refused = expect(flushed).rejects.toMatchObject({ code: "unavailable" });
+    await expect.poll(async () => trunk.stub.stat()).toMatchObject({ plannedObjects: 1 });
+    await runInDurableObject(trunk.stub, (_: LogWriter, ctx) => ctx.abort("crash")).catch(() => undefined);
+    await refused;
+    expect(await (await flushLogs(envOf(trunk), ALL, [])).json()).toEqual({ pending: 0 });
+  });
 });
