@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-/** `R17`, `§2.3`, `N-4`; a name in brackets, as `[A26]`, is a row of the checklist and none of these. */
-const ID = /(?<![\w.[-])(?:§[1-8](?:\.\d+)?|R\d+|[NTKH]-\d+)(?![\w.-]*[\w-])/g;
+/** `R17`, `§2.3`, `N-4`. The rows of the checklist, as `[A26]`, have other letters. */
+const ID = /(?<![\w.-])(?:§[1-8](?:\.\d+)?|R\d+|[NTKH]-\d+)(?![\w.-]*[\w-])/g;
 /** A string of a test's source that begins with an id: a title, or the part of one that stands in a table. */
-const TITLE = /(["'`])((?:§[1-8]|R\d|[NTKH]-\d)[^\n]*)\1/g;
+const TITLE = /(["'`])(\[?(?:§[1-8]|R\d|[NTKH]-\d)[^\n]*)\1/g;
 
 /** Every id that PROTOCOL.md defines, in its order: a bold one. Throws when one is defined twice. */
 export function definedIds(protocol = readFileSync(join(ROOT, "PROTOCOL.md"), "utf8")): readonly string[] {

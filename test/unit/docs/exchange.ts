@@ -24,6 +24,9 @@ export class Peer {
   readonly session: NativeSession | JsonSession;
   /** Name of its open trunk. */
   trunk: string | undefined;
+  /** Publishes that its session sent since the router's last turn, and the most there ever were. */
+  underWay = 0;
+  underWayMost = 0;
   readonly #world: Exchange;
 
   constructor(world: Exchange, session: NativeSession | JsonSession) {
@@ -144,7 +147,10 @@ export class Exchange {
         peer.session.trunkOpened(ROUTER);
         return this.run(peer);
       case "sendTrunk":
-        if (peer.trunk !== undefined) this.router.receive(peer.trunk, effect.bytes);
+        if (peer.trunk === undefined) return;
+        if (decodeFrame(effect.bytes).type === "publish") peer.underWay++;
+        peer.underWayMost = Math.max(peer.underWayMost, peer.underWay);
+        this.router.receive(peer.trunk, effect.bytes);
         return;
       case "closeTrunk":
         if (peer.trunk !== undefined) this.router.closed(peer.trunk);
@@ -156,6 +162,7 @@ export class Exchange {
   }
 
   #turn(): void {
+    for (const peer of this.#peers) peer.underWay = 0;
     for (const effect of this.router.turn(this.nowMs)) {
       if (effect.type !== "send") continue;
       for (const peer of this.#peers.filter(

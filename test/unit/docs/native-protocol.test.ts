@@ -6,6 +6,7 @@ import { formatDataMessage } from "../../../src/protocol/data-message.ts";
 import type { FabricEvent } from "../../../src/protocol/event.ts";
 import { ENCODING, type Frame, type Segment } from "../../../src/protocol/frame.ts";
 import { FULL_GRANT } from "../../../src/protocol/access.ts";
+import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { decodeEvents, encodeEvents } from "../../../src/protocol/transcode.ts";
 import { Exchange, instance } from "./exchange.ts";
@@ -258,5 +259,50 @@ describe("JSON v1 beside native peers", () => {
       `{"type":"error","code":"broker_error","context":"Could not process remote event on topic 't'"}`,
     ]);
     expect(reader.closed).toBeUndefined();
+  });
+});
+
+describe("trunks", () => {
+  test("T-4 at most the window is unacknowledged, the rest waits and goes on", () => {
+    const world = new Exchange();
+    const writer = world.native().send(hello("w"), subscribe(1, "own"));
+    world.cutTrunk(writer);
+    const count = LIMITS.publishWindowFrames + 1;
+    for (let seq = 1; seq <= count; seq++) writer.send(publish(seq, cbor("t", event("x"))));
+    expect(writer.underWayMost).toBe(0);
+    world.pass(LIMITS.trunkRetryMs);
+    expect(writer.underWayMost).toBe(LIMITS.publishWindowFrames);
+    expect(writer.take("published").at(-1)).toMatchObject({ seq: count });
+    expect(writer.session.bufferedBytes).toBe(0);
+  });
+
+  test("T-6 subscribers with the same prefixes are sent the same bytes", () => {
+    const world = new Exchange();
+    const readers = ["a", "b"].map((id) => world.native().send(hello(id), subscribe(1, "t", "t/x", "u")));
+    world.native().send(hello("p"), publish(1, cbor("t", event("x")), cbor("u", event("y"))));
+    const [first, second] = readers.map((reader) => reader.take("deliver"));
+    expect(first).toHaveLength(1);
+    expect(first).toEqual(second);
+  });
+
+  test("T-7 R3 a delivery that does not follow the position is told as a gap", () => {
+    const world = new Exchange();
+    const reader = world.native().send(hello("r"), subscribe(1, "t"));
+    const deliver = (prev: number, seq: number, incarnation = 1) =>
+      encodeFrame({
+        type: "deliver",
+        router: "main",
+        incarnation,
+        prev,
+        frames: [{ seq, publisher: instance("p"), publisherSeq: seq, segments: [cbor("t", event("x"))] }],
+      });
+    for (const bytes of [deliver(0, 1), deliver(3, 4), deliver(0, 2, 0), deliver(4, 5)]) {
+      reader.session.trunkReceived("main", bytes, world.nowMs);
+      reader.settle();
+    }
+    expect(reader.take("gap")).toMatchObject([
+      { gap: { extent: "exact", from: { seq: 1 }, to: { seq: 3 } } },
+    ]);
+    expect(reader.take("deliver").map((d) => d.frames.map(({ seq }) => seq))).toEqual([[1], [4], [5]]);
   });
 });

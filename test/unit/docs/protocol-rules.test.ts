@@ -23,7 +23,7 @@ describe("rule ids", () => {
   });
 
   test("ids are told from other words", () => {
-    expect(idsOf("R7 R8 §4 [A26] prefix, §2.1. and N-4, not R2D2, N-4-x, §11.2, (R9) or UTF-8")).toEqual([
+    expect(idsOf("R7 [R8] §4 [A26] prefix, §2.1. and N-4, not R2D2, N-4-x, §11.2, (R9) or UTF-8")).toEqual([
       "R7",
       "R8",
       "§4",
