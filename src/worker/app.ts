@@ -1,10 +1,12 @@
 /** The HTTP routes (PROTOCOL.md, "HTTP"). WebSocket upgrades never come here (upgrade.ts). */
 import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
 import { FabricError } from "../base/errors.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { authenticate, challengeOf } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
 import { flushLogs, listLogs, readLogRecords, statLogs } from "./logs-routes.ts";
+import { metricsOf } from "./metrics.ts";
 import { publishEvents } from "./publish-route.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,17 +20,19 @@ export const app = new Hono<AppTypes>();
 
 app.get("/healthz", (c) => c.json({ status: "ok", version: VERSION }));
 
-/** Everything else under /v1 answers only to a token. */
-app.use("/v1/*", async (c, next) => {
+/** Everything else that is no static file answers only to a token. */
+const authenticated = createMiddleware<AppTypes>(async (c, next) => {
   c.set("grant", await authenticate(c.req.raw, c.env));
   await next();
 });
+app.use("/v1/*", authenticated);
+app.get("/metrics", authenticated, (c) => metricsOf(c.env, c.var.grant));
 
 app.get("/v1/logs", (c) => listLogs(c.env, c.var.grant));
 app.get("/v1/logs/stat", (c) => statLogs(c.env, c.var.grant));
 app.get("/v1/logs/:stream/records", (c) => readLogRecords(c.env, c.var.grant, c.req.param("stream")));
 app.post("/v1/logs/flush", (c) => flushLogs(c.env, c.var.grant, c.req.queries("stream") ?? []));
-app.post("/v1/publish", async (c) => publishEvents(c.env, c.var.grant, await c.req.text()));
+app.post("/v1/publish", (c) => publishEvents(c.env, c.var.grant, c.req.raw));
 
 for (const path of ["/v1/messages/json", "/v1/connect"]) {
   app.all(path, (c) => {

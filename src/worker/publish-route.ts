@@ -19,23 +19,17 @@ type PublishEnv = Pick<FabricEnv, "ROUTER" | "LAYOUT">;
  * Nothing is published when a line is refused: throws `deserialization_failed` or `invalid_topic_key` naming it,
  * `too_large`, `forbidden`; `unavailable` when a router did not answer: then some may be published.
  */
-export async function publishEvents(env: PublishEnv, grant: Grant, body: string): Promise<Response> {
-  if (body.length > LIMITS.jsonMessageBytesMax) {
-    throw new FabricError(
-      "too_large",
-      `a body of at most ${LIMITS.jsonMessageBytesMax} bytes may be published`,
-    );
-  }
+export async function publishEvents(env: PublishEnv, grant: Grant, request: Request): Promise<Response> {
+  const body = await textOf(request);
   const { routers } = deployedLayout(env.LAYOUT);
   const placement = new Placement(routers);
   const queues = new Map<string, PublishQueue>();
   const scanner = new DataMessageScanner();
   let published = 0;
-  for (const [index, line] of body.split("\n").entries()) {
-    if (line.trim() === "") continue;
-    const topic = topicOf(scanner, line, index + 1);
+  for (const { line, number } of linesOf(body)) {
+    const topic = topicOf(scanner, line, number);
     if (!mayPublish(grant, topic)) {
-      throw new FabricError("forbidden", `line ${index + 1}: no permission to publish to '${scanner.topic}'`);
+      throw new FabricError("forbidden", `line ${number}: no permission to publish to '${scanner.topic}'`);
     }
     const router = placement.owner(topic);
     const queue = queues.get(router) ?? new PublishQueue();
@@ -45,6 +39,31 @@ export async function publishEvents(env: PublishEnv, grant: Grant, body: string)
   }
   await Promise.all([...queues].map(([router, queue]) => send(env, router, routers, queue)));
   return Response.json({ published });
+}
+
+/** The body. One that is too large is read to its end all the same: a client that still writes sees no answer. */
+async function textOf(request: Request): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    text = bytes > LIMITS.jsonMessageBytesMax ? "" : text + decoder.decode(chunk, { stream: true });
+  }
+  if (bytes <= LIMITS.jsonMessageBytesMax) return text + decoder.decode();
+  const bound = LIMITS.jsonMessageBytesMax;
+  throw new FabricError("too_large", `the body has ${bytes} bytes, at most ${bound} are allowed`);
+}
+
+/** Lines that are not blank, with their numbers; one at a time, because a body may be all line ends. */
+function* linesOf(body: string): Generator<{ readonly line: string; readonly number: number }> {
+  let number = 1;
+  for (let from = 0; from < body.length; number++) {
+    const end = body.indexOf("\n", from);
+    const line = body.slice(from, end < 0 ? body.length : end);
+    if (line.trim() !== "") yield { line, number };
+    from = end < 0 ? body.length : end + 1;
+  }
 }
 
 function topicOf(scanner: DataMessageScanner, line: string, number: number) {

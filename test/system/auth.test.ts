@@ -115,6 +115,17 @@ describe("with a token", () => {
     expect(await status("POST", "/v1/logs/flush")).toBe(403);
   });
 
+  test("metrics are the operator's", async () => {
+    const ask = async (claims: Parameters<typeof signToken>[0]) =>
+      fetch(`${fabric.url}/metrics`, { headers: { Authorization: `Bearer ${await signToken(claims)}` } });
+    expect((await fetch(`${fabric.url}/metrics`)).status).toBe(401);
+    expect((await ask({ logs: ["*"], subscribe: [""] })).status).toBe(403);
+    const text = await (await ask({ admin: true })).text();
+    expect(text).toMatch(/^selvedge_info\{version="[0-9.]+"\} 1$/m);
+    expect(text).toMatch(/^selvedge_router_frames\{router="main"\} \d+$/m);
+    expect(text).toMatch(/^selvedge_logger_enabled\{logger="logger-2"\} 1$/m);
+  });
+
   test("init and create make what serve takes, offline", async () => {
     const key = (await runCli(["token", "init"])).stdout.trim();
     const other = await startServe({ env: { SELVEDGE_KEY: key } });

@@ -1,5 +1,6 @@
 /** The command line over a running fabric, each command in a process of its own. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../src/base/limits.ts";
 import { string } from "../../src/data/value.ts";
 import { connect } from "../../src/sdk/index.ts";
 import { runCli, startCli, type CliOptions } from "../support/cli.ts";
@@ -114,6 +115,16 @@ describe("HTTP", () => {
     const good = await post(`${message("http/1", "B")}\n\n${message("http/2", "C")}\n`);
     expect(await good.json()).toEqual({ published: 2 });
     expect((await sub.done()).stdout).toBe("http/1 B()\nhttp/2 C()\n");
+  });
+
+  test("POST /v1/publish: a body of jsonMessageBytesMax bytes is taken, one byte more is 413", async () => {
+    const line = `${message("big/1", "A")}\n`;
+    const body = line + " ".repeat(LIMITS.jsonMessageBytesMax - line.length);
+    const post = (text: string) => fetch(`${fabric.url}/v1/publish`, { method: "POST", body: text });
+    expect(await (await post(body)).json()).toEqual({ published: 1 });
+    const larger = await post(`${body} `);
+    expect(larger.status).toBe(413);
+    expect(await larger.json()).toMatchObject({ error: { code: "too_large" } });
   });
 
   test("a WebSocket path asked without an upgrade is 426", async () => {
