@@ -112,6 +112,8 @@ export const LIMITS = {
   shipWindowBytes: 4 * MIB,
   /** Silence of a logger after which a writer asks for its position, ms. */
   shipAnswerMs: 10_000,
+  /** How long a writer's new connection waits for the positions of all enabled loggers before it uses some, ms. */
+  shipGatherMs: 500,
   /** Back-off of a writer from a logger that is unavailable, ms: first try, factor 2, last. */
   shipRetryMs: 100,
   shipRetryMaxMs: 5_000,

@@ -63,6 +63,8 @@ export class Shipper {
   #ticket = 0;
   #recorded = 0;
   #turn = 0;
+  /** Until when a new connection waits for its loggers; undefined when it does not. */
+  #gatherUntilMs: number | undefined;
 
   /** Takes the state over: nobody else may change it. */
   constructor(state: ShipState) {
@@ -74,14 +76,17 @@ export class Shipper {
     return pendingBatches(this.#state);
   }
 
-  /** Whether a new segment may be offered now: some logger is in step and has room in its window. */
+  /**
+   * Whether a new segment may be offered now: some logger is in step and has room in its window. A new connection
+   * first waits for the answers of all enabled loggers, so that the first to answer does not get everything.
+   */
   get hasRoom(): boolean {
-    return this.#eligible().some((link) => this.#isOpen(link));
+    return this.#gatherUntilMs === undefined && this.#eligible().some((link) => this.#isOpen(link));
   }
 
   /** When `tick` is due, or undefined. */
   get wakeAtMs(): number | undefined {
-    let due: number | undefined;
+    let due = this.#gatherUntilMs;
     for (const { deadlineMs } of this.#links.values()) {
       if (deadlineMs !== undefined && (due === undefined || deadlineMs < due)) due = deadlineMs;
     }
@@ -105,6 +110,7 @@ export class Shipper {
         ];
       }
     }
+    this.#gatherUntilMs = nowMs + LIMITS.shipGatherMs;
     return [...this.#links.values()]
       .filter((link) => link.enabled || loggerState(this.#state, link.name).pending.length > 0)
       .map((link) => this.#sync(link, nowMs));
@@ -113,6 +119,7 @@ export class Shipper {
   /** The connection is gone. Unanswered batches wait for their loggers. */
   disconnected(): void {
     this.#links.clear();
+    this.#gatherUntilMs = undefined;
   }
 
   /** Gives each batch of a new segment its logger and number. Only while `hasRoom`. */
@@ -138,6 +145,7 @@ export class Shipper {
     link.state = "ready";
     link.failures = 0;
     link.deadlineMs = undefined;
+    this.#gathered();
     return [...effects, ...this.#pump(link, nowMs)];
   }
 
@@ -157,11 +165,18 @@ export class Shipper {
 
   /** Time has passed: asks silent and failed loggers for their position. */
   tick(nowMs: number): ShipperEffect[] {
+    if (this.#gatherUntilMs !== undefined && this.#gatherUntilMs <= nowMs) this.#gatherUntilMs = undefined;
     const due = [...this.#links.values()].filter((l) => l.deadlineMs !== undefined && l.deadlineMs <= nowMs);
     return due.map((link) => {
       if (link.state !== "waiting") link.failures++;
       return this.#sync(link, nowMs);
     });
+  }
+
+  /** Ends the wait of a new connection when every enabled logger has answered. */
+  #gathered(): void {
+    const isWaiting = [...this.#links.values()].some((link) => link.enabled && link.state === "syncing");
+    if (!isWaiting) this.#gatherUntilMs = undefined;
   }
 
   #linkOf(frame: { readonly writer: string; readonly logger: string }): Link | undefined {
@@ -274,6 +289,7 @@ export class Shipper {
   /** The logger refused these, so it has none of them: the one case in which a batch may change its logger. */
   #move(link: Link, from: number, nowMs: number): ShipperEffect[] {
     link.enabled = false;
+    this.#gathered();
     const refused = loggerState(this.#state, link.name).pending.filter(({ number }) => number >= from);
     if (refused.length === 0) return [];
     if (![...this.#links.values()].some((l) => l.enabled)) {
@@ -287,6 +303,7 @@ export class Shipper {
   #backOff(link: Link, nowMs: number): ShipperEffect[] {
     if (link.state === "waiting") return [];
     link.state = "waiting";
+    this.#gathered();
     link.deadlineMs = nowMs + retryMs(link.failures++);
     return [];
   }

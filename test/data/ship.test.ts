@@ -85,7 +85,7 @@ describe("ship, with an independent reader over R2's files", () => {
     ["wrccdc, TSV by the written mapping", filesIn(join(logs, "wrccdc/tsv"), ".gz"), 40_687],
     ["rita, a cluster's rotated files", filesIn(join(logs, "rita/rotated/2024-04-19"), ".gz"), 19_796],
     ["apt29, many streams in one file", filesIn(join(logs, "apt29"), ".gz"), 4_924],
-  ])("[A38] each record once: %s", async (name, files, records) => {
+  ])("[R20] [R22] each record once: %s", async (name, files, records) => {
     const shipped = await ship(files, name);
     expect(shipped).toMatchObject({ records, skippedCount: 0 });
     expect(await expectExactly(files)).toBe(records);

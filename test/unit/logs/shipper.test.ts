@@ -74,6 +74,35 @@ describe("the engine of a log writer", () => {
     expect(sends(shipper.acked(ack("logger-1", NONE), 200))).toEqual(["logger-1/1"]);
   });
 
+  it("waits for every enabled logger's position before it chooses, but not for long", () => {
+    const shipper = new Shipper(newShipState(WRITER, 0));
+    shipper.connected(POOL, 0);
+    shipper.acked(ack("logger-1", NONE), 0);
+    expect(shipper.hasRoom).toBe(false);
+    shipper.tick(LIMITS.shipGatherMs - 1);
+    expect(shipper.hasRoom).toBe(false);
+    expect(shipper.wakeAtMs).toBe(LIMITS.shipGatherMs);
+    shipper.tick(LIMITS.shipGatherMs);
+    expect(shipper.hasRoom).toBe(true);
+
+    shipper.connected(POOL, 0);
+    shipper.acked(ack("logger-1", NONE), 0);
+    shipper.refused(refusal("logger-2", 0, "unavailable"), 0);
+    expect(shipper.hasRoom).toBe(true);
+  });
+
+  it("[A12] all new batches reach the other logger while one is stopped; then the rotation resumes", () => {
+    const { shipper, ship } = inStep();
+    shipper.refused(refusal("logger-1", 0, "unavailable"), 0);
+    const others = Array.from({ length: 4 }, () => ship()).flat();
+    expect(others).toEqual([1, 2, 3, 4].map((n) => `logger-2/${n}`));
+    shipper.tick(LIMITS.shipRetryMs);
+    shipper.acked(ack("logger-1", NONE), LIMITS.shipRetryMs);
+    const loggers = Array.from({ length: 4 }, () => ship()).flatMap(([sent]) => sent!.split("/")[0]!);
+    expect(new Set(loggers.slice(0, 2))).toEqual(new Set(["logger-1", "logger-2"]));
+    expect(loggers.slice(2)).toEqual(loggers.slice(0, 2));
+  });
+
   it("after a reconnect sends what the logger lacks, in order, and drops what it has", () => {
     const { shipper, ship } = inStep([POOL[0]!]);
     for (let i = 0; i < 4; i++) ship();

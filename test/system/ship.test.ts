@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CLI, startServe, tempDir, type ServeProcess } from "../support/fabric.ts";
+import { linesOf, readR2Objects } from "../support/r2-files.ts";
+
+const root = tempDir("selvedge-ship");
+const layout = (enabled: boolean) => ({ loggers: [{ name: "one" }, { name: "two", enabled }] });
+let serve: ServeProcess;
+
+beforeAll(async () => {
+  serve = await startServe({ state: join(root, "fabric"), layout: layout(true) });
+});
+afterAll(async () => {
+  await serve.dispose();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Writes the file and answers with its path. */
+function file(name: string, text: string): string {
+  const path = join(root, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function ship(args: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const all = [CLI, "ship", ...args, "--url", serve.url, "--state", join(root, "state")];
+  const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [status] = (await once(child, "close")) as [number];
+  return { status, stdout, stderr };
+}
+
+/** Records that R2 holds of the streams with this name in front, by logger. */
+async function storedByLogger(prefix: string): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const object of await readR2Objects(serve.state, "selvedge-logs")) {
+    const [, stream = "", logger = ""] = /^logs\/([^/]+)\/.*\/([a-z]+)-\d+-\d+\.ndjson\.gz$/.exec(
+      object.key,
+    )!;
+    if (stream.startsWith(prefix)) counts[logger] = (counts[logger] ?? 0) + linesOf(object).length;
+  }
+  return counts;
+}
+
+/** Four files with one record each: one batch each. */
+const four = (prefix: string) =>
+  [1, 2, 3, 4].map((n) => file(`${prefix}${n}.json`, `{"_path":"${prefix}${n}","n":${n}}\n`));
+
+describe("selvedge ship", () => {
+  it("[A12] a disabled logger takes no new records; enabled again, the rotation resumes", async () => {
+    expect((await ship(four("before"))).status).toBe(0);
+    expect(await storedByLogger("before")).toEqual({ one: 2, two: 2 });
+
+    await serve.stop();
+    serve = await startServe({ state: serve.state, layout: layout(false) });
+    expect((await ship(four("while"))).status).toBe(0);
+    expect(await storedByLogger("while")).toEqual({ one: 4 });
+
+    await serve.stop();
+    serve = await startServe({ state: serve.state, layout: layout(true) });
+    expect((await ship(four("after"))).status).toBe(0);
+    expect(await storedByLogger("after")).toEqual({ one: 2, two: 2 });
+  });
+
+  it("[R22] reports broken lines as file:line and ends with 3", async () => {
+    const path = file("broken.log", "#fields\ta\tb\n#types\tcount\tstring\n1\tx\nnonsense\n2\ty\n");
+    const { status, stdout, stderr } = await ship([path, "--stream", "half"]);
+    expect(status).toBe(3);
+    expect(stderr).toBe(`${path}:4: skipped: it has 1 fields, the header names 2\n`);
+    expect(stdout).toContain("all of it is in R2");
+    expect(await storedByLogger("half")).toEqual({ one: 2 });
+  });
+
+  it("[R22] leaves records with the loggers when told so, and flushes them in the next run", async () => {
+    const path = file("later.json", '{"_path":"later"}\n');
+    expect((await ship([path, "--no-flush"])).status).toBe(0);
+    expect(await storedByLogger("later")).toEqual({});
+    expect((await ship([path])).status).toBe(0);
+    expect(await storedByLogger("later")).toEqual({ one: 1 });
+  });
+
+  it("says what is wrong with the command line or a file", async () => {
+    expect(await ship(["--level", "10", "x"])).toMatchObject({ status: 2 });
+    const missing = await ship([join(root, "missing.log"), "--json"]);
+    expect(missing).toMatchObject({ status: 1, stdout: "" });
+    expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "not_found" } });
+  });
+});
