@@ -6,7 +6,7 @@ import { formatDataMessage } from "../../../src/protocol/data-message.ts";
 import type { FabricEvent } from "../../../src/protocol/event.ts";
 import { ENCODING, type Frame, type Segment } from "../../../src/protocol/frame.ts";
 import { FULL_GRANT } from "../../../src/protocol/access.ts";
-import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
+import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { decodeEvents, encodeEvents } from "../../../src/protocol/transcode.ts";
 import { Exchange, instance } from "./exchange.ts";
@@ -305,4 +305,16 @@ describe("trunks", () => {
     ]);
     expect(reader.take("deliver").map((d) => d.frames.map(({ seq }) => seq))).toEqual([[1], [4], [5]]);
   });
+});
+
+test("T-5 a router answers the publishes of a turn once, under its own name, with the highest number", () => {
+  const { router } = new Exchange();
+  router.receive("w", encodeFrame({ ...hello("w"), options: { table: "table-1" } } as Frame));
+  for (const seq of [1, 2, 3]) router.receive("w", encodeFrame(publish(seq, cbor("t", event("x")))));
+  const sent = router
+    .turn(1)
+    .flatMap((effect) => (effect.type === "send" ? [decodeFrame(effect.bytes)] : []));
+  expect(sent.filter(({ type }) => type === "published")).toEqual([
+    { type: "published", router: "main", seq: 3 },
+  ]);
 });
