@@ -24,7 +24,7 @@ const SCHEMA = [
      members TEXT NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID;
    CREATE TABLE marks (
      writer BLOB PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL, source TEXT, from_byte INTEGER,
-     to_byte INTEGER, seen_ms INTEGER NOT NULL) WITHOUT ROWID;
+     to_byte INTEGER, seen_ms INTEGER NOT NULL, fenced INTEGER NOT NULL) WITHOUT ROWID;
    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
 ];
 
@@ -123,11 +123,12 @@ export class LogTables {
     return one(this.sql.exec("SELECT bytes FROM batches WHERE id = ?", id), (row) => blob(row, "bytes"));
   }
 
-  #keepMark({ writer, last, seenMs }: WriterMark): void {
+  #keepMark({ writer, last, seenMs, fenced }: WriterMark): void {
     const { number, hash, range } = last;
     const { source = null, from = null, to = null } = range ?? {};
     this.sql.exec(
-      "INSERT OR REPLACE INTO marks (writer, number, hash, source, from_byte, to_byte, seen_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO marks (writer, number, hash, source, from_byte, to_byte, seen_ms, fenced)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       toBlob(toBytes(writer)),
       number,
       toBlob(hash),
@@ -135,6 +136,7 @@ export class LogTables {
       from,
       to,
       seenMs,
+      fenced ? 1 : 0,
     );
   }
 
@@ -188,7 +190,7 @@ function parseMembers(json: string): Member[] {
   return rows.map(([id, length, records]) => ({ id, length, records }));
 }
 
-export function parseBatch(row: Row): BufferedBatch {
+function parseBatch(row: Row): BufferedBatch {
   return {
     id: int(row, "id"),
     stream: parseStreamName(text(row, "stream")),
@@ -207,5 +209,6 @@ function parseMark(row: Row): WriterMark {
     writer: fromBytes(blob(row, "writer")),
     last: { number: int(row, "number"), hash: blob(row, "hash"), range },
     seenMs: int(row, "seen_ms"),
+    fenced: int(row, "fenced") === 1,
   };
 }

@@ -90,11 +90,13 @@ export class LogWriter extends DurableObject<ObjectEnv> {
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    this.#inbox.push({ type: "gone", from: this.#sockets.idOf(socket) });
     this.#sockets.closed(socket, code, reason);
+    this.#scheduleTurn();
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#sockets.closed(socket, 1011, "error");
+    this.webSocketClose(socket, 1011, "error");
   }
 
   override async alarm(): Promise<void> {

@@ -7,7 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Frame, FrameOf, LogBatchFrame } from "../protocol/frame.ts";
 
 export type LogFrame = LogBatchFrame | FrameOf<"logResume">;
-export type LogReply = FrameOf<"logAck"> | FrameOf<"logRefused">;
+type LogReply = FrameOf<"logAck"> | FrameOf<"logRefused">;
 
 export type LinkEffect =
   /** Open the trunk after this time, then call `opened` or `lost`. */

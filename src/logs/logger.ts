@@ -3,7 +3,7 @@
  * with what to commit, in one transaction, and what may only happen after it: replies and puts to R2. What is in
  * `commit` is all that survives; a new engine made from it goes on where the old one stood.
  */
-import { FabricError } from "../base/errors.ts";
+import type { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Frame, FrameOf, InstanceId, LogBatchFrame } from "../protocol/frame.ts";
 import { BatchBuffer, type BufferedBatch } from "./batch-buffer.ts";
@@ -11,7 +11,7 @@ import { hourOf } from "./object-key.ts";
 import { planObject, type ObjectPlan } from "./object-plan.ts";
 import { PutQueue } from "./put-queue.ts";
 import { isStreamName, type StreamName } from "./stream-name.ts";
-import { WriterMarks, type WriterMark } from "./writer-marks.ts";
+import { WriterMarks, type Judgement, type WriterMark } from "./writer-marks.ts";
 
 /** What came in. `from` is the driver's name for the trunk, handed back with the reply. */
 export type LoggerInput<From> =
@@ -19,11 +19,13 @@ export type LoggerInput<From> =
   /** Flush now what is buffered, of one stream or of all. */
   | { readonly type: "flush"; readonly stream: StreamName | undefined }
   | { readonly type: "put"; readonly key: string; readonly ok: boolean }
+  /** The trunk is gone. */
+  | { readonly type: "gone"; readonly from: From }
   /** Time has passed. */
   | { readonly type: "wake" };
 
 /** A batch to be stored, with its bytes. */
-export interface AcceptedBatch extends BufferedBatch {
+interface AcceptedBatch extends BufferedBatch {
   readonly bytes: Uint8Array;
 }
 
@@ -63,11 +65,15 @@ export interface LoggerOptions {
   readonly enabled: boolean;
 }
 
+type Reason = Pick<FabricError, "code" | "message">;
+
 export class Logger<From> {
   readonly #options: LoggerOptions;
   readonly #marks: WriterMarks;
   readonly #buffer = new BatchBuffer();
   readonly #puts = new PutQueue();
+  /** Trunks on which a fenced writer has said `logResume` since it was last refused. */
+  readonly #resumed = new Map<InstanceId, Set<From>>();
   #lastId: number;
   #lastMs: number;
   #bytes = 0;
@@ -128,11 +134,14 @@ export class Logger<From> {
     switch (input.type) {
       case "frame": {
         const { from, frame } = input;
-        const reply =
-          frame.type === "logBatch" ? this.#batch(frame, nowMs, turn) : this.#resume(frame, nowMs);
+        const isBatch = frame.type === "logBatch";
+        const reply = isBatch ? this.#batch(frame, from, nowMs, turn) : this.#resume(frame, from, nowMs);
         turn.replies.push({ to: from, frame: reply });
         return;
       }
+      case "gone":
+        for (const trunks of this.#resumed.values()) trunks.delete(input.from);
+        return;
       case "flush":
         for (const stream of input.stream === undefined ? this.#buffer.streams : [input.stream]) {
           this.#plan(stream, turn);
@@ -153,19 +162,22 @@ export class Logger<From> {
     }
   }
 
-  #resume(frame: FrameOf<"logResume">, nowMs: number): Frame {
+  #resume(frame: FrameOf<"logResume">, from: From, nowMs: number): Frame {
     const { logger, writer } = frame;
     const position = this.#marks.position(writer, frame.birthMs, nowMs);
+    if (this.#marks.isFenced(writer)) {
+      this.#resumed.set(writer, (this.#resumed.get(writer) ?? new Set()).add(from));
+    }
     if (position.verdict === "known") return { type: "logAck", logger, writer, last: position.last };
     const { code, message, last } = position;
     return { type: "logRefused", logger, writer, number: 0, code, message, last };
   }
 
-  #batch(frame: LogBatchFrame, nowMs: number, turn: Turn<From>): Frame {
+  #batch(frame: LogBatchFrame, from: From, nowMs: number, turn: Turn<From>): Frame {
     const { logger, writer, number } = frame;
     const judged = this.#marks.judge(frame, nowMs);
     if (judged.verdict === "repeat") return { type: "logAck", logger, writer, last: judged.last };
-    const refusal = this.#refusal(frame, judged);
+    const refusal = this.#standing(frame, from, judged) ?? this.#refusal(frame, judged);
     if (refusal !== undefined) {
       const { code, message } = refusal;
       return { type: "logRefused", logger, writer, number, code, message, last: judged.last };
@@ -174,15 +186,26 @@ export class Logger<From> {
     return { type: "logAck", logger, writer, last: this.#marks.take(frame, nowMs) };
   }
 
-  /** Why the batch is not taken, or undefined. Only a batch above the writer's last can meet a disabled logger. */
-  #refusal(
-    frame: LogBatchFrame,
-    judged: ReturnType<WriterMarks["judge"]>,
-  ): Pick<FabricError, "code" | "message"> | undefined {
+  /**
+   * Refuses what is above the writer's last while the logger is disabled. The writer then sends those batches to
+   * another logger, and a session that has lost its client may still bring them here when the logger is enabled again.
+   * So such a writer is heard only on a trunk on which it has asked for its position since: only living ones ask.
+   */
+  #standing(frame: LogBatchFrame, from: From, judged: Judgement): Reason | undefined {
     const isAbove = judged.verdict === "next" || (judged.verdict === "refused" && judged.code === "expected");
-    if (!this.#options.enabled && isAbove) {
+    if (!isAbove) return undefined;
+    if (!this.#options.enabled) {
+      this.#marks.fence(frame.writer);
+      this.#resumed.delete(frame.writer);
       return { code: "logger_disabled", message: `logger ${this.#options.name} takes no new batches` };
     }
+    if (!this.#marks.isFenced(frame.writer) || this.#resumed.get(frame.writer)?.has(from) === true)
+      return undefined;
+    return { code: "unavailable", message: "the writer has to ask for its position first" };
+  }
+
+  /** Why the batch is not taken, or undefined. */
+  #refusal(frame: LogBatchFrame, judged: Judgement): Reason | undefined {
     if (judged.verdict === "refused") return judged;
     if (!isStreamName(frame.stream)) return { code: "invalid_data", message: "stream name is not allowed" };
     if (frame.bytes.length === 0 || frame.bytes.length > LIMITS.logBatchBytesMax) {

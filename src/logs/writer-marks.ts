@@ -12,12 +12,14 @@ export interface WriterMark {
   readonly last: LogMark;
   /** When `last` was taken, ms since 1970. */
   readonly seenMs: number;
+  /** Whether batches were refused because the logger was disabled: the writer may have sent them elsewhere since. */
+  readonly fenced: boolean;
 }
 
 /** Position of a writer that has sent nothing yet. */
-export const NO_BATCH: LogMark = { number: 0, hash: new Uint8Array(0), range: undefined };
+const NO_BATCH: LogMark = { number: 0, hash: new Uint8Array(0), range: undefined };
 
-export interface Refusal {
+interface Refusal {
   readonly verdict: "refused";
   readonly code: ErrorCode;
   readonly message: string;
@@ -53,7 +55,7 @@ export class WriterMarks {
       return refused("too_many", `the logger knows ${LIMITS.logWritersMax} writers`, undefined);
     }
     // Kept, so that a window of batches whose first was refused for a passing reason outlives this memory.
-    this.#keep({ writer, last: NO_BATCH, seenMs: nowMs });
+    this.#keep({ writer, last: NO_BATCH, seenMs: nowMs, fenced: false });
     return { verdict: "known", last: NO_BATCH };
   }
 
@@ -84,8 +86,18 @@ export class WriterMarks {
   take(frame: LogBatchFrame, nowMs: number): LogMark {
     const { writer, number, hash, range } = frame;
     const last = { number, hash: hash.slice(), range };
-    this.#keep({ writer, last, seenMs: nowMs });
+    this.#keep({ writer, last, seenMs: nowMs, fenced: this.isFenced(writer) });
     return last;
+  }
+
+  isFenced(writer: InstanceId): boolean {
+    return this.#marks.get(writer)?.fenced ?? false;
+  }
+
+  /** Remembers that batches of a known writer were refused for good. */
+  fence(writer: InstanceId): void {
+    const mark = this.#marks.get(writer);
+    if (mark !== undefined && !mark.fenced) this.#keep({ ...mark, fenced: true });
   }
 
   /** The marks to store since the last call. */

@@ -133,7 +133,9 @@ export class LoggerHost extends Process {
     });
   }
 
-  override closed(): void {}
+  override closed(end: End): void {
+    this.#turn({ type: "gone", from: end });
+  }
 
   /** The platform starts an object again when it is asked for; here it comes by itself. */
   protected override crashed(): void {

@@ -14,7 +14,7 @@ const CRASH = 0.002;
 const TRUNK: LinkOptions = { delayMs: [0, 20], lossProbability: 0.004, noticeMsMax: 5_000 };
 
 /** The loggers as the session's deployment lists them. */
-export interface LoggerChoice {
+interface LoggerChoice {
   readonly name: string;
   readonly enabled: boolean;
 }
