@@ -194,6 +194,12 @@ describe("HTTP", () => {
     ]);
   });
 
+  test("H-7 metrics are Prometheus' text", async () => {
+    const answer = await get("/metrics");
+    expect(answer.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(await answer.text()).toMatch(/^selvedge_router_incarnation\{router="main"\} \d+$/m);
+  });
+
   test("H-4 a stream that has nothing is 404, a name that is none 400", async () => {
     expect((await get("/v1/logs/nothing/records")).status).toBe(404);
     expect((await get("/v1/logs/..x/records")).status).toBe(400);

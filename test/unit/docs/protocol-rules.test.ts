@@ -1,5 +1,6 @@
 /** The ids of PROTOCOL.md and those in the titles of tests belong together. */
 import { describe, expect, test } from "vitest";
+import { textOf } from "../../support/documents.ts";
 import { definedIds, idsOf, namedIds, titlesOf } from "../../../scripts/rule-ids.ts";
 
 const defined = definedIds();
@@ -14,6 +15,18 @@ describe("rule ids", () => {
   test("every rule has a test that names it", () => {
     expect(defined.length).toBeGreaterThan(80);
     expect(defined.filter((id) => !named.has(id))).toEqual([]);
+  });
+
+  test("every HTTP route is in PROTOCOL.md, and no other", () => {
+    const app = textOf("src/worker/app.ts");
+    const routes = [...app.matchAll(/app\.(get|post|put|delete)\("([^"]+)"/g)].map(
+      ([, method, path]) => `${method!.toUpperCase()} ${path!.replace(":stream", "STREAM")}`,
+    );
+    const shown = [...textOf("PROTOCOL.md").matchAll(/^\| \*\*H-\d+\*\* \| `([A-Z]+ [^`[]+)/gm)].map(
+      ([, route]) => route!,
+    );
+    expect(new Set(shown)).toEqual(new Set(routes));
+    expect(shown.length).toBeGreaterThan(5);
   });
 
   test("an id defined twice is an error", () => {
