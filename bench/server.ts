@@ -39,7 +39,7 @@ export async function startFabricServer(options: ServerOptions = {}): Promise<Se
 /** Starts a one-file Worker with one object class, bound as `binding`. `file` is an absolute path. */
 export async function startWorkerServer(file: string, binding: string, className: string): Promise<Server> {
   const { compatibilityDate, compatibilityFlags } = await readWorkerConfig();
-  const contents = await bundleWorker(file);
+  const contents = bundleWorker(file);
   return startTracked(async () => {
     const miniflare = new Miniflare({
       host: "127.0.0.1",

@@ -34,7 +34,7 @@ export async function profileCase(
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, JSON.stringify(profile));
     options.print(`\n${subject.name}: ${file}`);
-    const sourceOf = sourceOfBundle(await bundleWorker(main));
+    const sourceOf = sourceOfBundle(bundleWorker(main));
     for (const line of topLines(profile, sourceOf, TOP_FUNCTIONS)) options.print(line);
     return lost;
   } finally {

@@ -1,7 +1,7 @@
 /** The Worker as one module, and what wrangler.toml says about it: the same file that is deployed. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { buildSync } from "esbuild";
 import { parse } from "smol-toml";
 import { array, object, optional, parse as check, string } from "valibot";
 import { PACKAGE_ROOT } from "./package-root.ts";
@@ -50,8 +50,9 @@ export async function readWorkerConfig(): Promise<WorkerConfig> {
 }
 
 /** Bundles the Worker as wrangler does: workerd's conditions, its own modules left out. Returns the module's text. */
-export async function bundleWorker(main: string): Promise<string> {
-  const result = await build({
+export function bundleWorker(main: string): string {
+  // The asynchronous form leaves a process running.
+  const result = buildSync({
     absWorkingDir: PACKAGE_ROOT,
     entryPoints: [main],
     bundle: true,

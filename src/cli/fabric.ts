@@ -71,7 +71,7 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   };
   try {
     const config = await readWorkerConfig();
-    const script = await bundleWorker(config.main);
+    const script = bundleWorker(config.main);
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
     const onRestart = () => keepTrack(guard, state, url);
     miniflare = new Miniflare(runtimeOptions(options, config, script, { host, port }, state, onRestart));
