@@ -30,7 +30,7 @@ export type ClientEffect =
   | ClientEvent;
 
 /** What the engine tells its user. */
-export type ClientEvent =
+type ClientEvent =
   | { readonly type: "welcome"; readonly welcome: FrameOf<"welcome"> }
   /** This change of subscriptions is in force. */
   | { readonly type: "subscribed"; readonly id: number }
