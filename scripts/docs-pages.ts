@@ -1,5 +1,10 @@
-/** The pages under docs/ that are made from the source: limits.md from limits.ts, errors.md from the table of codes. */
-import { readFileSync } from "node:fs";
+/**
+ * The pages under docs/ that are made from the source: limits.md from limits.ts, errors.md from the table of codes,
+ * sdk.md from the declarations of what src/sdk/index.ts exports.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 import { ERROR_CODES } from "../src/base/errors.ts";
@@ -22,6 +27,13 @@ close code when it ends a connection (the code is then the close reason). "Again
 later without a change by the caller.
 `;
 
+const SDK_INTRO = `# SDK
+
+What [\`src/sdk/index.ts\`](../src/sdk/index.ts) exports, for Node 22 and later and for browsers: the declarations of its
+files, made by \`scripts/docs.ts\`. A change of the SDK's surface shows here. The client speaks the native protocol of
+[PROTOCOL.md](../PROTOCOL.md); it connects again by itself and publishes again what was not acknowledged.
+`;
+
 interface Row {
   readonly name: string;
   /** What the comment above it says. */
@@ -37,7 +49,7 @@ interface Section {
 /** The text of each generated page, formatted, by path from the root. */
 export async function pages(): Promise<ReadonlyMap<string, string>> {
   const options = await resolveConfig(join(ROOT, "docs/limits.md"));
-  const all = { "docs/limits.md": limitsPage(), "docs/errors.md": errorsPage() };
+  const all = { "docs/limits.md": limitsPage(), "docs/errors.md": errorsPage(), "docs/sdk.md": sdkPage() };
   const out = new Map<string, string>();
   for (const [path, text] of Object.entries(all)) {
     out.set(path, await format(text, { ...options, parser: "markdown" }));
@@ -123,4 +135,37 @@ function perSecond(name: string): string {
 
 function cell(text: string): string {
   return text.replaceAll("|", "\\|");
+}
+
+/** Declarations as the compiler makes them, without imports and the comment at the top of each file. */
+function sdkPage(): string {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-sdk-"));
+  try {
+    const compilerOptions = {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: ROOT,
+      outDir: folder,
+      // Checked by `npm run types`; a clean clone does not have the runtime's types that a check needs.
+      noCheck: true,
+      types: [],
+    };
+    const files = [join(ROOT, "src/sdk/index.ts")];
+    const config = { extends: join(ROOT, "tsconfig.json"), compilerOptions, files, include: [] };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    execFileSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", folder], { cwd: ROOT, stdio: "inherit" });
+    const index = readFileSync(join(ROOT, "src/sdk/index.ts"), "utf8");
+    const names = [...new Set([...index.matchAll(/from "\.\/([\w-]+)\.ts"/g)].map(([, name]) => name!))];
+    const sections = names.map((name) => {
+      const text = readFileSync(join(folder, "src/sdk", `${name}.d.ts`), "utf8");
+      const body = text.replace(/^\/\*\*[^]*?\*\/\n/, "").replaceAll(/^import .*\n|^export \{\};\n/gm, "");
+      return `## ${name}\n\n\`\`\`ts\n${body.trim()}\n\`\`\``;
+    });
+    return [SDK_INTRO, "```ts", index.slice(index.indexOf("export")).trim(), "```", "", ...sections].join(
+      "\n",
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
