@@ -71,5 +71,6 @@ export function isNull(row: Row, column: string): boolean {
 export function toBlob(bytes: Uint8Array): ArrayBuffer {
   const { buffer, byteOffset, byteLength } = bytes;
   const isWhole = buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength;
-  return isWhole ? buffer : (bytes.slice().buffer as ArrayBuffer);
+  // Not `slice`: on a Buffer, which is what cbor-x makes, that is a view of the same memory.
+  return isWhole ? buffer : new Uint8Array(bytes).buffer;
 }
