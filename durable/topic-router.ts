@@ -4,22 +4,17 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Gather } from "../src/base/gather.ts";
-import { decodeItem, encodeItem } from "../src/data/cbor.ts";
 import { tableVersion } from "../src/routing/placement.ts";
-import type {
-  Checkpoint,
-  RouterChange,
-  RouterEffect,
-  StoredRouter,
-  TrunkRow,
-} from "../src/routing/router-state.ts";
+import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import type { ObjectEnv } from "./env.ts";
+import { RouterTables } from "./router-tables.ts";
 import { Sockets } from "./sockets.ts";
 import { trace } from "./trace.ts";
 
 export class TopicRouter extends DurableObject<ObjectEnv> {
+  readonly #tables: RouterTables;
   readonly #sockets: Sockets;
   readonly #router: Router;
   readonly #gather = new Gather(
@@ -30,12 +25,11 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
 
   constructor(ctx: DurableObjectState, env: ObjectEnv) {
     super(ctx, env);
-    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID");
-    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS trunks (id TEXT PRIMARY KEY, row BLOB) WITHOUT ROWID");
+    this.#tables = new RouterTables(ctx.storage);
     this.#sockets = new Sockets(ctx);
     const table = tableVersion(deployedLayout(env.LAYOUT).routers);
     const name = ctx.id.name ?? "";
-    this.#router = new Router({ name, table }, this.#load(), this.#sockets.ids, Date.now());
+    this.#router = new Router({ name, table }, this.#tables.load(), this.#sockets.ids, Date.now());
     this.#gather.dueLater();
   }
 
@@ -47,7 +41,7 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : new Uint8Array(message);
-    this.#router.receive(this.#sockets.idOf(socket), bytes);
+    this.#guard(() => this.#router.receive(this.#sockets.idOf(socket), bytes));
     this.#gather.due();
   }
 
@@ -67,9 +61,15 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   }
 
   #run(step: (nowMs: number) => readonly RouterEffect[]): void {
-    try {
+    this.#guard(() => {
       this.#apply(step(Date.now()));
       this.#armTimer();
+    });
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step();
     } catch (error) {
       // Memory and storage may disagree now: start again from storage (rule 35).
       trace("router.turn_failed", { router: this.ctx.id.name, error: String(error) });
@@ -78,12 +78,7 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   }
 
   #apply(effects: readonly RouterEffect[]): void {
-    const changes = effects.filter((effect) => effect.type === "persist");
-    if (changes.length > 0) {
-      this.ctx.storage.transactionSync(() => {
-        for (const { change } of changes) this.#persist(change);
-      });
-    }
+    this.#tables.apply(effects.flatMap((effect) => (effect.type === "persist" ? [effect.change] : [])));
     for (const effect of effects) {
       if (effect.type === "send") for (const id of effect.trunks) this.#sockets.send(id, effect.bytes);
       else if (effect.type === "close") this.#sockets.close(effect.trunk, effect.code, effect.reason);
@@ -101,54 +96,6 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
         this.#run((nowMs) => this.#router.tick(nowMs));
       },
       Math.max(1, deadlineMs - Date.now()),
-    );
-  }
-
-  #load(): StoredRouter {
-    const meta = new Map<string, unknown>();
-    for (const row of this.ctx.storage.sql.exec<{ key: string; value: ArrayBuffer }>(
-      "SELECT key, value FROM meta",
-    )) {
-      meta.set(row.key, decodeItem(new Uint8Array(row.value)));
-    }
-    const trunks: TrunkRow[] = [];
-    for (const { row } of this.ctx.storage.sql.exec<{ row: ArrayBuffer }>("SELECT row FROM trunks")) {
-      trunks.push(decodeItem(new Uint8Array(row)) as TrunkRow);
-    }
-    return {
-      incarnation: (meta.get("incarnation") as number | undefined) ?? 0,
-      checkpoint: meta.get("checkpoint") as Checkpoint | undefined,
-      trunks,
-    };
-  }
-
-  #persist(change: RouterChange): void {
-    const sql = this.ctx.storage.sql;
-    switch (change.type) {
-      case "incarnation":
-        return this.#setMeta("incarnation", change.incarnation);
-      case "checkpoint":
-        return this.#setMeta("checkpoint", change.checkpoint);
-      case "checkpointUsed":
-        sql.exec("DELETE FROM meta WHERE key = 'checkpoint'");
-        return;
-      case "trunk":
-        sql.exec(
-          "INSERT OR REPLACE INTO trunks (id, row) VALUES (?, ?)",
-          change.row.id,
-          encodeItem(change.row),
-        );
-        return;
-      case "trunkGone":
-        sql.exec("DELETE FROM trunks WHERE id = ?", change.id);
-    }
-  }
-
-  #setMeta(key: string, value: unknown): void {
-    this.ctx.storage.sql.exec(
-      "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-      key,
-      encodeItem(value),
     );
   }
 }

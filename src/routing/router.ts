@@ -199,6 +199,12 @@ export class Router {
     if (table !== this.#options.table) {
       throw new FabricError("moved", "the router table of this trunk is not that of the router");
     }
+    if (this.#trunks.size >= LIMITS.trunksMax) {
+      throw new FabricError(
+        "unavailable",
+        `the router has ${LIMITS.trunksMax} trunks, more it does not take`,
+      );
+    }
     const other = this.#byInstance.get(frame.instance);
     if (other !== undefined) {
       const older = other.connection < frame.connection ? other.id : id;

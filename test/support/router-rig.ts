@@ -12,7 +12,8 @@ import type { RouterChange, RouterEffect, StoredRouter, TrunkRow } from "../../s
 import { Router } from "../../src/routing/router.ts";
 
 /** Instance number n of a test. */
-export const instance = (n: number): string => String.fromCharCode(n).padStart(16, "\0");
+export const instance = (n: number): string =>
+  String.fromCharCode((n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff).padStart(16, "\0");
 
 /** A segment of opaque events. */
 export function segment(topic: string, text = topic, count = 1): Segment {

@@ -328,6 +328,17 @@ describe("refusals", () => {
     expect(rig.closes).toMatchObject([{ trunk: "s", reason: "deserialization_failed" }]);
   });
 
+  test("as many trunks as the bound are taken, one more is sent away until one has left", () => {
+    const rig = new RouterRig();
+    for (let i = 0; i < LIMITS.trunksMax; i++) rig.receive(`t${i}`, hello(i));
+    rig.turn();
+    expect(rig.closes).toEqual([]);
+    rig.receive("one more", hello(LIMITS.trunksMax)).turn();
+    expect(rig.closes).toMatchObject([{ trunk: "one more", code: 1013, reason: "unavailable" }]);
+    rig.closed("t0").receive("again", hello(LIMITS.trunksMax)).turn();
+    expect(rig.closes).toHaveLength(1);
+  });
+
   test("ping is answered", () => {
     const rig = new RouterRig().join("s", 1, []);
     rig.receive("s", { type: "ping", id: 3 }).turn();

@@ -1,0 +1,124 @@
+/** What a TopicRouter keeps in SQLite: its incarnation, the checkpoint while it stands, and a row for each trunk. */
+import { decodeItem, encodeItem } from "../src/data/cbor.ts";
+import { fromBytes, prefixFromBytes, toBytes } from "../src/protocol/topic.ts";
+import type { Checkpoint, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
+import { all, blob, int, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
+
+const SCHEMA = [
+  `CREATE TABLE incarnations (incarnation INTEGER NOT NULL);
+   CREATE TABLE checkpoint (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+   CREATE TABLE trunks (id TEXT PRIMARY KEY, trunk BLOB NOT NULL) WITHOUT ROWID;`,
+];
+
+/** A row holds 2 MB: the checkpoint of a router with very many publishers and trunks takes several. */
+const PART_BYTES = 1_000_000;
+
+/** CBOR of a checkpoint and of a trunk; instances and prefixes are byte strings, so that none outgrows its row. */
+type CheckpointItem = [
+  incarnation: number,
+  seq: number,
+  marks: [Uint8Array, number][],
+  lastSeqs: [string, number][],
+];
+type TrunkItem = [instance: Uint8Array, connection: number, prefixes: Uint8Array[], lastSeq: number];
+
+export class RouterTables {
+  readonly #storage: DurableObjectStorage;
+
+  /** Brings the schema up to date. */
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    migrate(storage, SCHEMA);
+  }
+
+  /** All that a starting router needs. */
+  load(): StoredRouter {
+    const { sql } = this.#storage;
+    return {
+      incarnation: one(sql.exec("SELECT max(incarnation) AS last FROM incarnations"), (row) =>
+        int(row, "last"),
+      ),
+      checkpoint: this.#checkpoint(),
+      trunks: all(sql.exec("SELECT id, trunk FROM trunks"), trunkOf),
+    };
+  }
+
+  /** Applies the changes of a turn in one transaction (rule 35). */
+  apply(changes: readonly RouterChange[]): void {
+    if (changes.length === 0) return;
+    this.#storage.transactionSync(() => {
+      for (const change of changes) this.#apply(change);
+    });
+  }
+
+  #apply(change: RouterChange): void {
+    const { sql } = this.#storage;
+    switch (change.type) {
+      case "incarnation":
+        sql.exec("DELETE FROM incarnations");
+        sql.exec("INSERT INTO incarnations (incarnation) VALUES (?)", change.incarnation);
+        return;
+      case "checkpoint":
+        return this.#keep(change.checkpoint);
+      case "checkpointUsed":
+        sql.exec("DELETE FROM checkpoint");
+        return;
+      case "trunk":
+        sql.exec(
+          "INSERT OR REPLACE INTO trunks (id, trunk) VALUES (?, ?)",
+          change.row.id,
+          encodeTrunk(change.row),
+        );
+        return;
+      case "trunkGone":
+        sql.exec("DELETE FROM trunks WHERE id = ?", change.id);
+    }
+  }
+
+  #keep({ incarnation, seq, marks, lastSeqs }: Checkpoint): void {
+    const { sql } = this.#storage;
+    const item = [incarnation, seq, marks.map(([id, last]) => [toBytes(id), last]), lastSeqs];
+    const bytes = encodeItem(item);
+    sql.exec("DELETE FROM checkpoint");
+    for (let part = 0; part * PART_BYTES < bytes.length; part++) {
+      const piece = bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
+      sql.exec("INSERT INTO checkpoint (part, bytes) VALUES (?, ?)", part, toBlob(piece));
+    }
+  }
+
+  #checkpoint(): Checkpoint | undefined {
+    const parts = all(this.#storage.sql.exec("SELECT bytes FROM checkpoint ORDER BY part"), (row) =>
+      blob(row, "bytes"),
+    );
+    if (parts.length === 0) return undefined;
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    const [incarnation, seq, marks, lastSeqs] = decodeItem(bytes) as CheckpointItem;
+    return {
+      incarnation: Number(incarnation),
+      seq: Number(seq),
+      marks: marks.map(([id, last]) => [fromBytes(id), Number(last)]),
+      lastSeqs: lastSeqs.map(([id, last]) => [id, Number(last)]),
+    };
+  }
+}
+
+function encodeTrunk({ instance, connection, prefixes, lastSeq }: TrunkRow): ArrayBuffer {
+  return toBlob(encodeItem([toBytes(instance), connection, prefixes.map(toBytes), lastSeq]));
+}
+
+function trunkOf(row: Row): TrunkRow {
+  const [instance, connection, prefixes, lastSeq] = decodeItem(blob(row, "trunk")) as TrunkItem;
+  return {
+    id: text(row, "id"),
+    instance: fromBytes(instance),
+    // Numbers from 2^32 on may come as bigint.
+    connection: Number(connection),
+    prefixes: prefixes.map(prefixFromBytes),
+    lastSeq: Number(lastSeq),
+  };
+}
