@@ -112,27 +112,31 @@ export class SessionDriver {
   }
 
   async #openTrunk(router: string): Promise<void> {
+    let trunk: WebSocket;
     try {
-      const trunk = await this.#ports.openTrunk(router);
-      // The session ended meanwhile: nobody would ever close it.
-      if (this.#isDone) return trunk.close(1000, "done");
-      trunk.addEventListener("message", (event) => {
-        this.#session.trunkReceived(router, new Uint8Array(event.data as ArrayBuffer), Date.now());
-        this.#perform();
-        this.inputTaken();
-      });
-      trunk.addEventListener("close", () => this.#trunkLost(router, trunk));
-      trunk.addEventListener("error", () => this.#trunkLost(router, trunk));
-      this.#trunks.set(router, trunk);
-      this.#session.trunkOpened(router);
+      trunk = await this.#ports.openTrunk(router);
     } catch {
-      this.#session.trunkLost(router, Date.now());
+      return this.#trunkLost(router, undefined);
     }
+    // The session ended meanwhile: nobody would ever close it.
+    if (this.#isDone) return trunk.close(1000, "done");
+    trunk.addEventListener("message", (event) => {
+      // A trunk that was given up may still speak; the one after it is another conversation.
+      if (this.#trunks.get(router) !== trunk) return;
+      this.#session.trunkReceived(router, new Uint8Array(event.data as ArrayBuffer), Date.now());
+      this.#perform();
+      this.inputTaken();
+    });
+    trunk.addEventListener("close", () => this.#trunkLost(router, trunk));
+    trunk.addEventListener("error", () => this.#trunkLost(router, trunk));
+    this.#trunks.set(router, trunk);
+    this.#session.trunkOpened(router);
     this.#perform();
     this.#armTimer();
   }
 
-  #trunkLost(router: string, trunk: WebSocket): void {
+  /** @param trunk Undefined when there was none to lose: it could not be opened. */
+  #trunkLost(router: string, trunk: WebSocket | undefined): void {
     if (this.#trunks.get(router) !== trunk) return;
     this.#trunks.delete(router);
     this.#session.trunkLost(router, Date.now());
