@@ -30,15 +30,16 @@ export interface TopicPlacement {
 }
 
 interface PendingSubscription {
+  /** Routers that have not confirmed it, and those that have. */
   readonly routers: Set<string>;
+  readonly confirmed: string[];
   readonly deadlineMs: number;
-  readonly positions: Position[];
-  readonly gaps: Gap[];
 }
 
 /** A subscription that all its routers have confirmed. */
 export interface Subscribed {
   readonly id: number;
+  /** Where the peer stands now at each of its routers: what these delivered meanwhile is counted in. */
   readonly positions: readonly Position[];
   readonly gaps: readonly Gap[];
 }
@@ -227,7 +228,7 @@ export abstract class Session {
 
   #await(id: number, routers: Iterable<string>, nowMs: number): void {
     const deadlineMs = nowMs + LIMITS.subscribeMs;
-    this.#pending.set(id, { routers: new Set(routers), deadlineMs, positions: [], gaps: [] });
+    this.#pending.set(id, { routers: new Set(routers), confirmed: [], deadlineMs });
     this.#confirm(undefined, nowMs);
   }
 
@@ -246,23 +247,22 @@ export abstract class Session {
     }
   }
 
-  /** Books a confirmation of one router, and reports the subscriptions that are complete, in the order of their ids. */
-  #confirm(
-    by: { router: string; id: number; position: Position; gaps: readonly Gap[] } | undefined,
-    nowMs: number,
-  ): void {
-    let isBooked = false;
+  /**
+   * Books a confirmation of one router, and reports the subscriptions that are complete, in the order of their ids.
+   * Gaps go ahead of what the router delivers next: a subscription that waits for other routers must not hold them
+   * back, or a peer that is cut off now would come back from behind them.
+   */
+  #confirm(by: { router: string; id: number; gaps: readonly Gap[] } | undefined, nowMs: number): void {
+    let gaps = by?.gaps ?? [];
     for (const [id, pending] of this.#pending) {
-      if (by !== undefined && id <= by.id && pending.routers.delete(by.router)) {
-        isBooked = true;
-        pending.positions.push(by.position);
-        pending.gaps.push(...by.gaps);
-      }
+      if (by !== undefined && id <= by.id && pending.routers.delete(by.router))
+        pending.confirmed.push(by.router);
       if (pending.routers.size > 0) continue;
       this.#pending.delete(id);
-      this.subscribed({ id, positions: pending.positions, gaps: pending.gaps }, nowMs);
+      const positions = pending.confirmed.flatMap((router) => this.trunk(router).position ?? []);
+      this.subscribed({ id, positions, gaps }, nowMs);
+      gaps = [];
     }
-    // A trunk that came back without a subscription of the peer's waiting for it.
-    if (by !== undefined && !isBooked) for (const gap of by.gaps) this.missed(gap, nowMs);
+    for (const gap of gaps) this.missed(gap, nowMs);
   }
 }

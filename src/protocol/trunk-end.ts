@@ -77,6 +77,11 @@ export class TrunkEnd {
     return this.#state === "open";
   }
 
+  /** Where this reader stands; undefined before its first subscription. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
   /** Publishes that are not acknowledged, bytes. */
   get unackedBytes(): number {
     return this.#unackedBytes;

@@ -205,6 +205,19 @@ describe("subscriptions", () => {
     expect(rig.takeFrames()).toEqual([{ type: "gap", gap }]);
   });
 
+  test("R4 a gap is told before what follows it, even while other routers are waited for", () => {
+    const from = position("main", 2);
+    const rig = say(open(), subscribe([""], 1, [from])).connect();
+    const gap = { extent: "exact", from, to: position("main", 8) } as const;
+    rig.from("main", { type: "subscribed", id: 1, positions: [gap.to], gaps: [gap] });
+    rig.from("main", deliver("main", 8, sequenced(9, json("a", 1))));
+    expect(rig.takeFrames()).toMatchObject([{ type: "gap", gap }, { type: "deliver" }]);
+    rig.confirm("two", 5);
+    expect(rig.takeFrames()).toEqual([
+      { type: "subscribed", id: 1, positions: [position("main", 9), position("two", 5)], gaps: [] },
+    ]);
+  });
+
   test("R4 the position of a peer that comes back goes to its router, and the gap to the peer", () => {
     const rig = open();
     const from = position("main", 2);
