@@ -7,19 +7,19 @@ import { LIMITS } from "../base/limits.ts";
 import { parsePrefix, type Prefix } from "../protocol/topic.ts";
 
 /** One TopicRouter: it owns the topics whose longest matching prefix in the table is `prefix`. */
-export interface RouterEntry {
+interface RouterEntry {
   readonly name: string;
   readonly prefix: Prefix;
 }
 
 /** One LogWriter. A disabled one takes no new batches, but repeats and reads go on. */
-export interface LoggerEntry {
+interface LoggerEntry {
   readonly name: string;
   readonly enabled: boolean;
 }
 
 /** What a JSON v1 reader may be sent: it cannot say how fast it reads (rules.md 14). */
-export interface ReaderAllowance {
+interface ReaderAllowance {
   readonly bytesPerSecond: number;
   readonly burstBytes: number;
 }

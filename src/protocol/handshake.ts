@@ -2,9 +2,9 @@
 import { FabricError } from "../base/errors.ts";
 
 /** The version of the native protocol and of trunks. */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 /** The oldest version that this release still speaks. */
-export const PROTOCOL_VERSION_MIN = 1;
+const PROTOCOL_VERSION_MIN = 1;
 /** Both, as a hello carries them. */
 export const PROTOCOL_VERSIONS: readonly [min: number, max: number] = [
   PROTOCOL_VERSION_MIN,

@@ -10,7 +10,7 @@ import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "./trunk.ts";
 import { VERSION } from "./version.ts";
 
-export const JSON_PATH = "/v1/messages/json";
+const JSON_PATH = "/v1/messages/json";
 const APPLICATION_NAME = /^[A-Za-z0-9/_.=:*@-]*$/;
 
 /**

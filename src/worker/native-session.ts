@@ -66,7 +66,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void):
   });
   const driver = new SessionDriver(peer, session, {
     openTrunk: (router) => openTrunk(env.ROUTER.getByName(router)),
-    log: (frame) => void intake.handle(frame),
+    log: (frame) => intake.handle(frame),
     done: () => void intake.idle().finally(done),
   });
   peer.addEventListener("message", (event) => {

@@ -10,7 +10,7 @@ import { Placement, tableVersion } from "../../src/routing/placement.ts";
 import { FULL_GRANT } from "../../src/protocol/access.ts";
 import { instance } from "./router-rig.ts";
 
-export const ROUTES = [
+const ROUTES = [
   { name: "main", prefix: parsePrefix("") },
   { name: "two", prefix: parsePrefix("two/") },
 ];

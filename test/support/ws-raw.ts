@@ -76,7 +76,7 @@ export interface UpgradeRequest {
 }
 
 /** The text of an upgrade request; correct unless told otherwise. */
-export function upgradeText(url: URL, request: UpgradeRequest = {}): string {
+function upgradeText(url: URL, request: UpgradeRequest = {}): string {
   const headers: Record<string, string | undefined> = {
     Host: url.host,
     Connection: "Upgrade",

@@ -42,7 +42,7 @@ const realNumber = fc.oneof(
 );
 
 /** Scalars that JSON can carry. */
-export const scalar: fc.Arbitrary<Value> = fc.oneof(
+const scalar: fc.Arbitrary<Value> = fc.oneof(
   fc.constant(none()),
   fc.boolean().map(boolean),
   fc.oneof(fc.bigInt(0n, COUNT_MAX), fc.constantFrom(0n, COUNT_MAX), fc.bigInt(0n, 300n)).map(count),
