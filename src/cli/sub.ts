@@ -46,8 +46,9 @@ async function sub(prefixes: readonly string[], options: SubOptions): Promise<nu
     process.stdout.write(`${json ? event.text : lineOf(event)}\n`);
     if (++printed >= limit) ended.resolve(undefined);
   });
+  const signalled = untilSignal();
   console.error(`selvedge: subscribed to ${prefixes.map((prefix) => JSON.stringify(prefix)).join(", ")}`);
-  const error = await Promise.race([ended.promise, untilSignal()]);
+  const error = await Promise.race([ended.promise, signalled]);
   client.abort();
   if (error !== undefined) return reportError(error, json);
   return missed ? EXIT.partial : EXIT.ok;
