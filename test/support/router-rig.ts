@@ -8,8 +8,9 @@ import {
   type Segment,
 } from "../../src/protocol/frame.ts";
 import { byteString, parsePrefix, parseTopic, toBytes } from "../../src/protocol/topic.ts";
-import type { RouterChange, RouterEffect, StoredRouter, TrunkRow } from "../../src/routing/router-state.ts";
+import type { RouterChange, RouterEffect } from "../../src/routing/router-state.ts";
 import { Router } from "../../src/routing/router.ts";
+import { RouterStore } from "./router-store.ts";
 
 /** Instance number n of a test. */
 export const instance = (n: number): string =>
@@ -23,38 +24,6 @@ export function segment(topic: string, text = topic, count = 1): Segment {
     count,
     payload: toBytes(byteString(text.padEnd(count))),
   };
-}
-
-/** What SQLite holds of a router: changes are applied as the driver applies them. */
-export class RouterStore {
-  incarnation = 0;
-  checkpoint: StoredRouter["checkpoint"];
-  readonly trunks = new Map<string, TrunkRow>();
-
-  apply(change: RouterChange): void {
-    switch (change.type) {
-      case "incarnation":
-        this.incarnation = change.incarnation;
-        return;
-      case "checkpoint":
-        this.checkpoint = change.checkpoint;
-        return;
-      case "checkpointUsed":
-        this.checkpoint = undefined;
-        return;
-      case "trunk":
-        this.trunks.set(change.row.id, change.row);
-        return;
-      case "trunkGone":
-        this.trunks.delete(change.id);
-    }
-  }
-
-  /** A copy, as a start reads it. */
-  read(): StoredRouter {
-    const { incarnation, checkpoint } = this;
-    return structuredClone({ incarnation, checkpoint, trunks: [...this.trunks.values()] });
-  }
 }
 
 export interface Sent {

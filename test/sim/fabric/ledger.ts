@@ -1,0 +1,92 @@
+/**
+ * What was published and where routers sequenced it, told by a witness that no fault touches; and the checks that need
+ * no receiver: a position holds one frame for ever, and an event has one position in an incarnation.
+ */
+import type { SequencedFrame } from "../../../src/protocol/frame.ts";
+import { parseTopic, type Topic } from "../../../src/protocol/topic.ts";
+import { decodeSegment } from "../../../src/protocol/transcode.ts";
+import type { FabricEvent } from "../../../src/protocol/event.ts";
+import { count, string } from "../../../src/data/value.ts";
+import { Violation } from "../kit/world.ts";
+
+/** A place in a router's order. `index` counts the events of one frame. */
+export interface Place {
+  readonly incarnation: number;
+  readonly seq: number;
+  readonly index: number;
+}
+
+export interface Published {
+  readonly key: string;
+  readonly publisher: string;
+  readonly number: number;
+  readonly topic: Topic;
+  readonly router: string;
+  readonly atMs: number;
+  /** In the order of sequencing: more than one only when a router lost its memory in between. */
+  readonly places: Place[];
+}
+
+export function comparePlaces(a: Place, b: Place): number {
+  return a.incarnation - b.incarnation || a.seq - b.seq || a.index - b.index;
+}
+
+/** The event that a published one is on the wire: its publisher and number are its arguments. */
+export function eventOf(publisher: string, number: number): FabricEvent {
+  return { name: "Sim::event", args: [string(publisher), count(number)], metadata: [] };
+}
+
+/** The key of an event that arrived. */
+export function keyOf(event: FabricEvent): string {
+  const [publisher, number] = event.args;
+  if (publisher?.type !== "string" || number?.type !== "count") throw new Violation("an event came changed");
+  return `${String(publisher.value)} ${number.value}`;
+}
+
+export class Ledger {
+  readonly events = new Map<string, Published>();
+  readonly #numbers = new Map<string, number>();
+  readonly #frames = new Set<string>();
+  readonly #owner: (topic: Topic) => string;
+
+  constructor(owner: (topic: Topic) => string) {
+    this.#owner = owner;
+  }
+
+  /** Books the next event of a publisher. */
+  publish(publisher: string, topicText: string, nowMs: number): Published {
+    const number = (this.#numbers.get(publisher) ?? 0) + 1;
+    this.#numbers.set(publisher, number);
+    const topic = parseTopic(topicText);
+    const key = `${publisher} ${number}`;
+    const router = this.#owner(topic);
+    const event: Published = { key, publisher, number, topic, router, atMs: nowMs, places: [] };
+    this.events.set(key, event);
+    return event;
+  }
+
+  get(key: string): Published {
+    const event = this.events.get(key);
+    if (event === undefined) throw new Violation(`${key} was never published`);
+    return event;
+  }
+
+  /** Books a frame as a router sequenced it. */
+  sequenced(router: string, incarnation: number, frame: SequencedFrame): void {
+    const id = `${router} ${incarnation}/${frame.seq}`;
+    if (this.#frames.has(id)) throw new Violation(`position ${id} was used twice`);
+    this.#frames.add(id);
+    let index = 0;
+    for (const event of frame.segments.flatMap(decodeSegment)) {
+      const published = this.get(keyOf(event));
+      if (published.router !== router)
+        throw new Violation(`${router} sequenced ${published.key}, not its own`);
+      if (published.places.some((place) => place.incarnation === incarnation)) {
+        throw new Violation(
+          `${published.key} was sequenced twice by ${router} in incarnation ${incarnation}`,
+        );
+      }
+      published.places.push({ incarnation, seq: frame.seq, index: index++ });
+    }
+  }
+}

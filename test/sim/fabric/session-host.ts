@@ -1,0 +1,163 @@
+/** A session of the simulated world: the engines of src/protocol, driven as src/worker/session-driver.ts drives them. */
+import { Gather } from "../../../src/base/gather.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
+import { JsonSession } from "../../../src/protocol/json-session.ts";
+import type { NativeSession } from "../../../src/protocol/native-session.ts";
+import type { SessionEffect } from "../../../src/protocol/session.ts";
+import { connect, type End, type LinkOptions } from "../kit/link.ts";
+import { Process } from "../kit/process.ts";
+import { Violation, type Timer, type World } from "../kit/world.ts";
+import type { RouterHost } from "./router-host.ts";
+
+const CRASH = 0.0003;
+
+/** The last words of a session that closes its peer. */
+export interface Farewell {
+  readonly type: "farewell";
+  readonly reason: string;
+}
+
+export class SessionHost extends Process {
+  readonly #routers: ReadonlyMap<string, RouterHost>;
+  readonly #session: JsonSession | NativeSession;
+  readonly #link: LinkOptions;
+  readonly #trunks = new Map<string, End>();
+  readonly #gather: Gather;
+  #peer: End | undefined;
+  #timer: Timer | undefined;
+  #timerMs = Infinity;
+  /** Whether it died before its work was done. */
+  isBroken = false;
+
+  constructor(
+    world: World,
+    name: string,
+    link: LinkOptions,
+    routers: ReadonlyMap<string, RouterHost>,
+    session: JsonSession | NativeSession,
+  ) {
+    super(world, name);
+    this.#link = link;
+    this.#routers = routers;
+    this.#session = session;
+    this.#gather = new Gather(
+      (task) => void this.after(0, task),
+      () => {
+        this.#session.flush();
+        this.#perform();
+      },
+    );
+    this.start();
+    this.#arm();
+  }
+
+  protected override boot(): void {}
+
+  protected override crashed(): void {
+    this.isBroken = true;
+  }
+
+  override opened(end: End): void {
+    this.#peer = end;
+  }
+
+  override received(end: End, message: unknown): void {
+    if (end === this.#peer) return this.#input(message as string | Uint8Array);
+    const router = end.tag as string;
+    if (this.#trunks.get(router) !== end) return;
+    this.#session.trunkReceived(router, message as Uint8Array, this.world.nowMs);
+    this.#perform();
+    if (this.isUp) this.#gather.due();
+  }
+
+  override closed(end: End): void {
+    if (end === this.#peer) {
+      this.#session.closed(this.world.nowMs);
+      return this.#gather.due();
+    }
+    const router = end.tag as string;
+    if (this.#trunks.get(router) === end) this.#lost(router);
+  }
+
+  #input(message: string | Uint8Array): void {
+    const { nowMs } = this.world;
+    const session = this.#session;
+    if (session instanceof JsonSession) {
+      if (typeof message === "string") session.text(message, nowMs);
+    } else if (typeof message !== "string") session.receive(message, nowMs);
+    if (session.bufferedBytes > LIMITS.inboundQueueBytesMax + LIMITS.pipelineBytesMax) {
+      throw new Violation(`${this.name} holds more than its bound`);
+    }
+    this.#gather.due();
+  }
+
+  #lost(router: string): void {
+    this.#trunks.delete(router);
+    this.#session.trunkLost(router, this.world.nowMs);
+    this.#perform();
+  }
+
+  #perform(): void {
+    const effects = this.#session.drain();
+    this.effects(
+      CRASH,
+      effects.map((effect) => () => this.#do(effect)),
+    );
+    if (this.isUp) this.#arm();
+  }
+
+  #do(effect: SessionEffect): void {
+    switch (effect.type) {
+      case "sendTexts":
+        for (const text of effect.texts) this.#peer?.send(text);
+        return;
+      case "sendBytes":
+        this.#peer?.send(effect.bytes);
+        return;
+      case "close": {
+        const farewell: Farewell = { type: "farewell", reason: effect.reason };
+        this.note(() => `closes its peer: ${effect.reason}`);
+        this.#peer?.send(farewell);
+        this.#peer?.close();
+        return;
+      }
+      case "openTrunk":
+        this.after(this.world.random.between(0, 30), () => this.#open(effect.router));
+        return;
+      case "sendTrunk":
+        this.#trunks.get(effect.router)?.send(effect.bytes);
+        return;
+      case "closeTrunk":
+        this.#trunks.get(effect.router)?.close();
+        this.#trunks.delete(effect.router);
+        return;
+      case "log":
+        throw new Violation("nobody sends logs in this world");
+      case "done":
+        this.crash("end");
+        this.isBroken = false;
+    }
+  }
+
+  #open(router: string): void {
+    const end = connect(this, this.#routers.get(router)!, this.#link);
+    if (end === undefined) return this.#lost(router);
+    end.tag = router;
+    this.#trunks.set(router, end);
+    this.#session.trunkOpened(router);
+    this.#perform();
+  }
+
+  #arm(): void {
+    const deadlineMs = this.#session.deadlineMs ?? Infinity;
+    if (deadlineMs === this.#timerMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = deadlineMs;
+    if (deadlineMs === Infinity) return;
+    this.#timer = this.after(Math.max(1, deadlineMs - this.world.nowMs), () => {
+      this.#timerMs = Infinity;
+      this.#session.tick(this.world.nowMs);
+      this.#perform();
+    });
+  }
+}
