@@ -1,6 +1,12 @@
 /** The cases of this subject, with what spec and design ask of them. */
-import type { LoadShape } from "../load/plan.ts";
+import type { LoadResult, LoadShape } from "../load/plan.ts";
 import type { Ratio } from "../subject.ts";
+
+/** One pair: what was measured at the fabric and at the relay in the same seconds. */
+export interface Pair {
+  readonly fabric: LoadResult;
+  readonly relay: LoadResult;
+}
 
 export interface Case {
   readonly name: string;

@@ -1,18 +1,20 @@
 /** The fabric against a bare Durable Object relay with the same bytes. See README.md. */
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startLoadProcess, type LoadProcess } from "../load/load-process.ts";
+import { runRounds, targetOf } from "../load/rounds.ts";
+import { profileFabric } from "../profile/fabric.ts";
 import { startFabricServer, startWorkerServer } from "../server.ts";
 import type { BenchOptions, BenchResult, Ratio } from "../subject.ts";
-import { CASES, type Case } from "./cases.ts";
-import { planOf, targetOf, type Pair } from "./pair.ts";
-import { profileCase } from "./profile.ts";
+import { CASES, type Case, type Pair } from "./cases.ts";
 import { reportCase } from "./report.ts";
 
 const BARE_RELAY = fileURLToPath(import.meta.resolve("./bare-relay.ts"));
 
-/** Full load before the pairs: the compilers of a fresh server must have seen its hot path, also at 200 events/s. */
-const WARM_UP_SECONDS = 2;
+/**
+ * Events on their way from all publishers together: enough that a server always finds work (64 leave it idle between
+ * them in 1→1), few enough that workerd goes on accepting connections.
+ */
+const WINDOW = 256;
 
 /** Runs all cases, or profiles them. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
@@ -20,11 +22,13 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   const ratios: Record<string, Ratio> = {};
   let lost = 0;
   const load = startLoadProcess();
+  const { profileDir: dir, seconds, print } = options;
   try {
     for (const subject of CASES.filter((c) => c.name.includes(options.only ?? ""))) {
-      if (options.profileDir !== undefined) {
-        const file = join(options.profileDir, `json-v1-${subject.name.replace(/\W+/g, "-")}.cpuprofile`);
-        lost += await profileCase(subject, load, file, options);
+      if (dir !== undefined) {
+        const { name, shape } = subject;
+        const profiled = { name: `json-v1 ${name}`, dialect: "json-v1", shape, seconds, dir, print } as const;
+        lost += await profileFabric(load, { ...profiled, window: WINDOW });
         continue;
       }
       const report = reportCase(subject, await measure(subject, load, options), options.print);
@@ -45,17 +49,9 @@ async function measure(subject: Case, load: LoadProcess, options: BenchOptions):
     const fabric = await startFabricServer();
     try {
       const targets = [targetOf(fabric, "json-v1"), targetOf(relay, "bare")];
-      const warmUp = { ...subject, shape: { ...subject.shape, rate: 0 } };
-      await load.run(planOf(warmUp, targets, WARM_UP_SECONDS));
-      const pairs: Pair[] = [];
-      for (let i = 0; i < options.pairs; i++) {
-        // Every other pair begins with the other server.
-        const order = i % 2 === 0 ? targets : targets.toReversed();
-        const results = await load.run(planOf(subject, order, options.seconds));
-        const [first, second] = i % 2 === 0 ? results : results.toReversed();
-        pairs.push({ fabric: first!, relay: second! });
-      }
-      return pairs;
+      const { seconds, pairs: rounds } = options;
+      const all = await runRounds(load, targets, subject.shape, { window: WINDOW, seconds, rounds });
+      return all.map(([fabric, relay]) => ({ fabric: fabric!, relay: relay! }));
     } finally {
       await fabric.close();
     }

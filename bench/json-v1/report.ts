@@ -2,8 +2,7 @@
 import type { LoadResult } from "../load/plan.ts";
 import { grouped, median, spread, tableLines } from "../statistics.ts";
 import { isWithin, type BenchResult, type Ratio } from "../subject.ts";
-import type { Case } from "./cases.ts";
-import type { Pair } from "./pair.ts";
+import type { Case, Pair } from "./cases.ts";
 
 /** Below this something else than the server limited the figure: other work on the machine, or the generator. */
 const SATURATED_CORES = 0.9;

@@ -1,9 +1,10 @@
 /** What the bench asks of the load process and what it answers: plain data over the fork's channel. */
+import type { DialectName } from "./dialects.ts";
 
 /** A server under load. */
 export interface LoadTarget {
-  /** How clients reach it: the fabric's JSON v1 endpoint, or the bare relay's paths. */
-  readonly dialect: "json-v1" | "bare";
+  /** What its clients speak: see dialects.ts. */
+  readonly dialect: DialectName;
   /** Origin of the server's own socket, `http://127.0.0.1:PORT`. */
   readonly origin: string;
   /** Process id of the server, whose CPU time and memory are read. */
@@ -17,8 +18,12 @@ export interface LoadShape {
   /** Publishers and subscribers of each group: every subscriber takes all events of its group. */
   readonly publishers: number;
   readonly subscribers: number;
-  /** Events per second of each publisher; 0 is as many as the window lets through. */
+  /** Frames (or events, where a client sends events) per second of each publisher; 0: as many as the window allows. */
   readonly rate: number;
+  /** Events in a frame, for dialects of frames; by default 1. */
+  readonly events?: number;
+  /** Topics that each group's native publishers go round; by default 1. */
+  readonly topics?: number;
 }
 
 /**
@@ -28,7 +33,7 @@ export interface LoadShape {
 export interface LoadPlan {
   readonly targets: readonly LoadTarget[];
   readonly shape: LoadShape;
-  /** Frames that a publisher may have sent beyond what its slowest subscriber has received. */
+  /** Events that a publisher may have sent beyond what its slowest subscriber has received. */
   readonly window: number;
   readonly warmupMs: number;
   readonly sliceMs: number;

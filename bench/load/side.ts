@@ -1,6 +1,7 @@
 /** The clients of one target, and what was measured with them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Publisher, Subscriber } from "./clients.ts";
+import type { PublishingClient, ReadingClient } from "./client.ts";
+import { DIALECTS } from "./dialects.ts";
 import { startMetronome } from "./metronome.ts";
 import type { LoadPlan, LoadResult, LoadShape, LoadTarget } from "./plan.ts";
 import { cpuSeconds, memoryMiB } from "./process.ts";
@@ -9,20 +10,22 @@ const DRAIN_MS = 5_000;
 
 /** A publisher, and the subscribers that take its events. */
 interface Lane {
-  readonly publisher: Publisher;
-  readonly readers: readonly Subscriber[];
+  readonly publisher: PublishingClient;
+  readonly readers: readonly ReadingClient[];
 }
 
 export class Side {
   readonly #target: LoadTarget;
   readonly #shape: LoadShape;
+  /** In units, as all counts of clients. */
   readonly #window: number;
   readonly #rssIdleMiB: number;
-  #subscribers: Subscriber[] = [];
+  readonly #unitEvents: number;
+  #subscribers: ReadingClient[] = [];
   #lanes: Lane[] = [];
   #isSending = false;
   #isPumpDue = false;
-  /** Deliveries since the start, of all subscribers. */
+  /** Units delivered since the start, of all subscribers. */
   #deliveries = 0;
   #agesUs: number[] = [];
   #measured = { events: 0, ms: 0, serverSeconds: 0, loadUs: 0 };
@@ -30,7 +33,8 @@ export class Side {
   private constructor(target: LoadTarget, shape: LoadShape, window: number) {
     this.#target = target;
     this.#shape = shape;
-    this.#window = window;
+    this.#unitEvents = DIALECTS[target.dialect].unitEvents(shape);
+    this.#window = Math.max(1, Math.floor(window / this.#unitEvents));
     this.#rssIdleMiB = memoryMiB(target.pid).now;
   }
 
@@ -38,14 +42,17 @@ export class Side {
   static async open(target: LoadTarget, plan: LoadPlan): Promise<Side> {
     const { shape, window } = plan;
     const side = new Side(target, shape, window);
+    const dialect = DIALECTS[target.dialect];
     const each = <T>(count: number, make: (group: number, i: number) => Promise<T>) =>
       Promise.all(
         Array.from({ length: shape.groups * count }, (_, i) => make(Math.floor(i / count), i % count)),
       );
     side.#subscribers = await each(shape.subscribers, (group) =>
-      Subscriber.open(target, group, shape.publishers, shape.rate > 0, (ageUs) => side.#onEvent(ageUs)),
+      dialect.subscribe(target, group, shape, (ageUs) => side.#onUnit(ageUs)),
     );
-    const publishers = await each(shape.publishers, (group, i) => Publisher.open(target, group, i, window));
+    const publishers = await each(shape.publishers, (group, i) =>
+      dialect.publish(target, group, i, shape, side.#window),
+    );
     side.#lanes = publishers.map((publisher) => ({
       publisher,
       readers: side.#subscribers.filter((s) => s.group === publisher.group),
@@ -57,7 +64,7 @@ export class Side {
   async slice(ms: number, isMeasured: boolean): Promise<void> {
     if (this.#missing() > 0) return; // an earlier slice lost events: the result is known
     const { pid } = this.#target;
-    const before = { events: this.#deliveries, server: cpuSeconds(pid), ms: performance.now() };
+    const before = { units: this.#deliveries, server: cpuSeconds(pid), ms: performance.now() };
     const load = process.cpuUsage();
     await this.#load(ms);
     const tookMs = performance.now() - before.ms;
@@ -68,7 +75,7 @@ export class Side {
     const used = process.cpuUsage(load);
     const sum = this.#measured;
     this.#measured = {
-      events: sum.events + this.#deliveries - before.events,
+      events: sum.events + (this.#deliveries - before.units) * this.#unitEvents,
       ms: sum.ms + tookMs,
       serverSeconds: sum.serverSeconds + cpuSeconds(pid) - before.server,
       loadUs: sum.loadUs + used.user + used.system,
@@ -78,7 +85,7 @@ export class Side {
   /** Closes all clients and tells what was measured. */
   async finish(): Promise<LoadResult> {
     const closed = this.#subscribers.flatMap((s) => (s.closed === undefined ? [] : [s.closed]));
-    const lost = this.#missing();
+    const lost = this.#missing() * this.#unitEvents;
     const memory = memoryMiB(this.#target.pid);
     await Promise.all([...this.#lanes.map((l) => l.publisher), ...this.#subscribers].map((c) => c.close()));
     const { events, ms, serverSeconds, loadUs } = this.#measured;
@@ -89,7 +96,7 @@ export class Side {
       delivered: events,
       perSecond: (events * 1000) / ms,
       lost,
-      disordered: this.#subscribers.reduce((n, s) => n + s.disordered, 0),
+      disordered: this.#subscribers.reduce((n, s) => n + s.tally.disordered, 0) * this.#unitEvents,
       closed,
       serverUsPerEvent: (serverSeconds * 1e6) / Math.max(events, 1),
       serverCores: (serverSeconds * 1000) / ms,
@@ -104,8 +111,8 @@ export class Side {
 
   async #load(ms: number): Promise<void> {
     if (this.#shape.rate > 0) {
-      const metronome = startMetronome(this.#shape.rate, () => {
-        for (const { publisher } of this.#lanes) publisher.send(1);
+      const metronome = startMetronome(this.#shape.rate, (due) => {
+        for (const { publisher } of this.#lanes) publisher.send(due);
       });
       await sleep(ms);
       metronome.stop();
@@ -119,7 +126,7 @@ export class Side {
     while (this.#missing() > 0 && performance.now() < end) await sleep(1);
   }
 
-  #onEvent(ageUs: number): void {
+  #onUnit(ageUs: number): void {
     this.#deliveries++;
     if (this.#shape.rate > 0) this.#agesUs.push(ageUs);
     else if (!this.#isPumpDue) {
@@ -136,7 +143,7 @@ export class Side {
     if (!this.#isSending) return;
     for (const { publisher, readers } of this.#lanes) {
       let slowest = Infinity;
-      for (const reader of readers) slowest = Math.min(slowest, reader.receivedFrom[publisher.index]!);
+      for (const reader of readers) slowest = Math.min(slowest, reader.tally.receivedFrom[publisher.index]!);
       const credit = this.#window - (publisher.sent - slowest);
       if (credit > 0) publisher.send(credit);
     }
@@ -144,6 +151,6 @@ export class Side {
 
   #missing(): number {
     const due = this.#lanes.reduce((n, { publisher, readers }) => n + publisher.sent * readers.length, 0);
-    return due - this.#subscribers.reduce((n, s) => n + s.received, 0);
+    return due - this.#subscribers.reduce((n, s) => n + s.tally.received, 0);
   }
 }

@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import {
-  FRAME_BYTES,
-  FrameRing,
   MESSAGE_BYTES,
   counterOf,
+  messageTemplate,
   messageText,
   publisherOf,
   topicOf,
 } from "../../../bench/load/message.ts";
+import { FrameRing } from "../../../bench/load/frame-ring.ts";
+
+const FRAME_BYTES = MESSAGE_BYTES + 8;
 
 /** The messages of a client's masked text frames. */
 function unmasked(frames: Buffer): Buffer[] {
@@ -36,10 +38,10 @@ describe("the bench's message", () => {
 
 describe("FrameRing", () => {
   it("counts on over the ring's end, one frame after another", () => {
-    const ring = new FrameRing(3, 7, 4);
+    const ring = new FrameRing(messageTemplate(3, 7), 4);
     const counters: number[] = [];
     while (ring.taken < 11) {
-      for (const message of unmasked(ring.take(3))) {
+      for (const message of unmasked(ring.take(3, 0))) {
         expect(publisherOf(message)).toBe(7);
         expect(JSON.parse(message.toString())).toMatchObject({ topic: topicOf(3) });
         counters.push(counterOf(message));
@@ -49,9 +51,9 @@ describe("FrameRing", () => {
   });
 
   it("takes no more than asked for and no more than stands before the end", () => {
-    const ring = new FrameRing(0, 0, 4);
-    expect(ring.take(3).length).toBe(3 * FRAME_BYTES);
-    expect(ring.take(3).length).toBe(FRAME_BYTES);
+    const ring = new FrameRing(messageTemplate(0, 0), 4);
+    expect(ring.take(3, 0).length).toBe(3 * FRAME_BYTES);
+    expect(ring.take(3, 0).length).toBe(FRAME_BYTES);
     expect(ring.taken).toBe(4);
   });
 });

@@ -1,0 +1,15 @@
+/** What load clients can speak. */
+import type { Dialect } from "./client.ts";
+import { jsonV1Dialect } from "./json-v1-dialect.ts";
+import { nativeDialect } from "./native-dialect.ts";
+import { partyDialect, relayDialect } from "./relay-dialect.ts";
+
+export type DialectName = "json-v1" | "bare" | "native" | "relay" | "party";
+
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
+  "json-v1": jsonV1Dialect,
+  bare: jsonV1Dialect,
+  native: nativeDialect,
+  relay: relayDialect,
+  party: partyDialect,
+};

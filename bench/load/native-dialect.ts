@@ -1,0 +1,73 @@
+/** Native frames at the fabric: the raw protocol (PROTOCOL.md, "Native protocol"), without the SDK. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { WebSocket } from "ws";
+import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
+import type { Frame, FrameOf } from "../../src/protocol/frame.ts";
+import { PROTOCOL_VERSIONS, SUBPROTOCOL } from "../../src/protocol/handshake.ts";
+import { fromBytes, parsePrefix } from "../../src/protocol/topic.ts";
+import { batchAgeUs, batchCounter, batchFrame, batchPublisher, EVENT_BYTES, groupPrefix } from "./batch.ts";
+import { FrameReader, openWebSocket, RingPublisher, type Connection, type Dialect } from "./client.ts";
+import type { LoadTarget } from "./plan.ts";
+
+/** Opens a native connection that has been welcomed. */
+export async function connectNative(target: LoadTarget): Promise<Connection> {
+  const connection = await openWebSocket(target, "/v1/connect", [SUBPROTOCOL]);
+  await ask(connection.ws, "welcome", {
+    type: "hello",
+    versions: PROTOCOL_VERSIONS,
+    instance: fromBytes(randomBytes(16)),
+    connection: 1,
+    options: { client: "bench" },
+  });
+  return connection;
+}
+
+/** Subscribes, and resolves when the subscription is live. */
+export async function subscribeNative(ws: WebSocket, prefix: string): Promise<void> {
+  const prefixes = [parsePrefix(prefix)];
+  await ask(ws, "subscribed", { type: "subscribe", id: 1, prefixes, positions: [], options: {} });
+}
+
+async function ask(ws: WebSocket, expected: Frame["type"], frame: Frame): Promise<void> {
+  ws.send(encodeFrame(frame));
+  const [answer] = (await once(ws, "message")) as [Buffer];
+  const got = decodeFrame(answer);
+  if (got.type !== expected) throw new Error(`expected ${expected}, got ${JSON.stringify(got)}`);
+}
+
+export const nativeDialect: Dialect = {
+  unitEvents: (shape) => shape.events ?? 1,
+  async publish(target, group, index, shape, window) {
+    const connection = await connectNative(target);
+    const { events = 1, topics = 1 } = shape;
+    return new RingPublisher(
+      connection,
+      group,
+      index,
+      batchFrame({ group, publisher: index, events, topics }),
+      window,
+    );
+  },
+  async subscribe(target, group, shape, onUnit) {
+    const { ws } = await connectNative(target);
+    await subscribeNative(ws, groupPrefix(group));
+    const isTimed = shape.rate > 0;
+    const unitBytes = EVENT_BYTES * (shape.events ?? 1);
+    return new FrameReader(ws, group, shape.publishers, (message, tally) => {
+      const frame = decodeFrame(message);
+      if (frame.type !== "deliver") throw new Error(`a reader got ${frame.type}`);
+      for (const payload of payloadsOf(frame)) {
+        // The fabric may join what stood in several frames.
+        for (let at = 0; at < payload.length; at += unitBytes) {
+          tally.take(batchPublisher(payload, at), batchCounter(payload, at));
+          onUnit(isTimed ? batchAgeUs(payload, at) : 0);
+        }
+      }
+    });
+  },
+};
+
+function payloadsOf(frame: FrameOf<"deliver">): Uint8Array[] {
+  return frame.frames.flatMap((f) => f.segments.map((segment) => segment.payload));
+}
