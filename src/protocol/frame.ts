@@ -39,7 +39,7 @@ export interface Segment {
 }
 
 /** What the header of a segment takes at most beside its topic, bytes: lengths, encoding and count. */
-const SEGMENT_HEADER_BYTES = 16;
+const SEGMENT_HEADER_BYTES = 18;
 
 /** What segments take in a frame, and thus in memory, bytes. */
 export function segmentsBytes(segments: readonly Segment[]): number {
