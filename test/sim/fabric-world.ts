@@ -157,7 +157,10 @@ class FabricWorld implements Surroundings {
 
   #traffic(): void {
     const { random } = this.world;
-    if (this.#isLull) return;
+    if (this.#isLull) {
+      if (random.chance(0.03)) random.pick(this.#natives).subscribe();
+      return;
+    }
     const here = this.#jsons.filter(({ isHere }) => isHere);
     if (here.length > 0 && random.chance(0.4)) {
       for (let i = random.between(1, 3); i > 0; i--) random.pick(here).publish();
@@ -183,10 +186,8 @@ class FabricWorld implements Surroundings {
     } else if (kind === 4) router.crash();
     else if (kind === 5) {
       if (this.#sessions.length > 0) world.random.pick(this.#sessions).crash();
-    } else if (kind === 6 && router.isUp) {
-      world.count("memory lost, sockets kept", router.name);
-      router.sleep();
-    } else cutOne(world, world.random.pick([...this.#routers.values(), ...this.#natives, ...here]));
+    } else if (kind === 6) router.loseMemory();
+    else cutOne(world, world.random.pick([...this.#routers.values(), ...this.#natives, ...here]));
   }
 
   #isSettled(): boolean {

@@ -209,9 +209,9 @@ export class JsonClient extends Process {
     return this.#state === "subscribing" || this.#state === "open";
   }
 
-  /** Whether everything that it sent must have been sequenced: neither its connection nor its session was lost. */
+  /** Whether everything that it sent must have been sequenced: nothing but itself ended its connection or session. */
   get isWhole(): boolean {
-    return this.#state !== "lost" && !this.#session.isBroken;
+    return this.#state !== "lost" && !this.#session.isBroken && !this.#session.hasClosed;
   }
 
   /** Whether its session has nothing left to do for a client that went. */

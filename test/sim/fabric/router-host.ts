@@ -51,6 +51,16 @@ export class RouterHost extends Process {
     return this.isUp && this.#pendingTasks === 0 && !this.#timerDue;
   }
 
+  /**
+   * Memory goes and sockets stay although the router has work. The platform does not do so (a pending timer keeps an
+   * object awake); a router whose checkpoint is used must bear it all the same.
+   */
+  loseMemory(): void {
+    if (!this.isUp || this.#store.checkpoint !== undefined) return;
+    this.world.count("memory lost, sockets kept", this.name);
+    this.sleep();
+  }
+
   protected override boot(): void {
     const { nowMs } = this.world;
     const live = new Set(this.#trunks.keys());

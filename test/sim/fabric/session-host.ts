@@ -28,6 +28,8 @@ export class SessionHost extends Process {
   #timerMs = Infinity;
   /** Whether it died before its work was done. */
   isBroken = false;
+  /** Whether it closed its peer: what crosses with that is lost. */
+  hasClosed = false;
 
   constructor(
     world: World,
@@ -116,6 +118,7 @@ export class SessionHost extends Process {
         return;
       case "close": {
         const farewell: Farewell = { type: "farewell", reason: effect.reason };
+        this.hasClosed = true;
         this.note(() => `closes its peer: ${effect.reason}`);
         this.#peer?.send(farewell);
         this.#peer?.close();
