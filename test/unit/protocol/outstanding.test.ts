@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { OutstandingPublishes } from "../../../src/protocol/outstanding.ts";
+
+describe("OutstandingPublishes", () => {
+  test("R10 one is done when all its routers have it, and all before it are done", () => {
+    const out = new OutstandingPublishes();
+    out.add(1, ["a", "b"]);
+    out.add(2, ["a"]);
+    out.acknowledge("a", 2);
+    expect([out.takeDone(), out.isEmpty]).toEqual([0, false]);
+    out.acknowledge("b", 1);
+    expect([out.takeDone(), out.isEmpty]).toEqual([2, true]);
+  });
+
+  test("R5 a repeat of one that is outstanding changes nothing", () => {
+    const out = new OutstandingPublishes();
+    out.add(1, ["a", "b"]);
+    out.acknowledge("a", 1);
+    out.add(1, ["a", "b"]);
+    out.acknowledge("b", 1);
+    expect(out.takeDone()).toBe(1);
+  });
+
+  test("one of no router is done at once", () => {
+    const out = new OutstandingPublishes();
+    out.add(3, []);
+    expect([out.takeDone(), out.isEmpty]).toEqual([3, true]);
+  });
+
+  test("R10 answers what a naive count answers, in any order of acknowledgements", () => {
+    const routers = fc.subarray(["a", "b", "c"], { minLength: 1 });
+    fc.assert(
+      fc.property(
+        fc.array(routers, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(9)), { maxLength: 20 }),
+        (publishes, acks) => {
+          const out = new OutstandingPublishes();
+          publishes.forEach((all, i) => out.add(i + 1, all));
+          const upTo = new Map<string, number>();
+          for (const [router, seq] of acks) {
+            out.acknowledge(router, seq);
+            upTo.set(router, Math.max(seq, upTo.get(router) ?? 0));
+            const open = publishes.findIndex((all, i) => all.some((r) => (upTo.get(r) ?? 0) < i + 1));
+            expect(out.takeDone()).toBe(open < 0 ? publishes.length : open);
+          }
+        },
+      ),
+    );
+  });
+});
