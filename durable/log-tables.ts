@@ -1,13 +1,13 @@
 /**
  * The tables of a LogWriter and what a turn does to them. `batches` holds accepted batches until R2 has them; `objects`
  * is plan and manifest in one (a plan that is done is an entry); `marks` is where each writer stands; `counters` keeps
- * the highest batch number that has left `batches`. Rows are clustered, without indexes, because rows written are the
+ * the highest batch number that has left `batches`, and what operators have said about the logger. Rows are clustered, without indexes, because rows written are the
  * bill: a batch costs two, an object three and one for each batch that goes.
  */
 import { createHash } from "node:crypto";
 import { assert } from "../src/base/assert.ts";
 import type { BufferedBatch } from "../src/logs/batch-buffer.ts";
-import type { LoggerCommit, LoggerState } from "../src/logs/logger.ts";
+import { NO_OVERRIDE, type LoggerCommit, type LoggerOverride, type LoggerState } from "../src/logs/logger.ts";
 import type { Member, ObjectPlan } from "../src/logs/object-plan.ts";
 import { parseStreamName } from "../src/logs/stream-name.ts";
 import type { WriterMark } from "../src/logs/writer-marks.ts";
@@ -52,6 +52,7 @@ export class LogTables {
       plans: all(this.sql.exec("SELECT * FROM objects WHERE done = 0 ORDER BY first"), parseObject),
       marks: all(this.sql.exec("SELECT * FROM marks"), parseMark),
       lastId: this.lastId(),
+      override: this.#override(),
     };
   }
 
@@ -97,6 +98,7 @@ export class LogTables {
     for (const mark of commit.marks) this.#keepMark(mark);
     for (const plan of commit.plans) this.#keepPlan(plan);
     for (const plan of commit.done) this.#finish(plan);
+    if (commit.override !== undefined) this.#keepOverride(commit.override);
   }
 
   /** The planned object's bytes and hash. Throws `logic_error` when the bytes are not those planned. */
@@ -121,6 +123,22 @@ export class LogTables {
   /** The bytes of one buffered batch. */
   batchBytes(id: number): Uint8Array<ArrayBuffer> {
     return one(this.sql.exec("SELECT bytes FROM batches WHERE id = ?", id), (row) => blob(row, "bytes"));
+  }
+
+  #override(): LoggerOverride {
+    const rows = this.sql.exec("SELECT name, value FROM counters WHERE name IN ('layout_epoch', 'enabled')");
+    const values = new Map(all(rows, (row) => [text(row, "name"), int(row, "value")] as const));
+    const epoch = values.get("layout_epoch");
+    if (epoch === undefined) return NO_OVERRIDE;
+    const enabled = values.get("enabled");
+    return { epoch, enabled: enabled === undefined ? undefined : enabled === 1 };
+  }
+
+  #keepOverride({ epoch, enabled }: LoggerOverride): void {
+    const put = "INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)";
+    this.sql.exec(put, "layout_epoch", epoch);
+    if (enabled === undefined) this.sql.exec("DELETE FROM counters WHERE name = 'enabled'");
+    else this.sql.exec(put, "enabled", enabled ? 1 : 0);
   }
 
   #keepMark({ writer, last, seenMs, fenced }: WriterMark): void {

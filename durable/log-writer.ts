@@ -6,12 +6,19 @@
 import { DurableObject } from "cloudflare:workers";
 import { FabricError } from "../src/base/errors.ts";
 import { LIMITS } from "../src/base/limits.ts";
-import { Logger, type LoggerCommit, type LoggerInput, type LoggerTurn } from "../src/logs/logger.ts";
+import {
+  Logger,
+  type LoggerCommit,
+  type LoggerInput,
+  type LoggerOverride,
+  type LoggerTurn,
+} from "../src/logs/logger.ts";
 import { objectMetadata, type ObjectPlan } from "../src/logs/object-plan.ts";
 import { parseStreamName } from "../src/logs/stream-name.ts";
 import { decodeFrame, encodeFrame } from "../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf } from "../src/protocol/frame.ts";
 import { negotiateVersion } from "../src/protocol/handshake.ts";
+import { overrideOf } from "../src/logs/override-option.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import { AlarmQueue } from "./alarm.ts";
 import type { ObjectEnv } from "./env.ts";
@@ -45,7 +52,6 @@ interface FlushWaiter {
 
 export class LogWriter extends DurableObject<ObjectEnv> {
   readonly #name: string;
-  readonly #enabled: boolean;
   readonly #sockets: Sockets;
   readonly #tables: LogTables;
   readonly #reader: LogReader;
@@ -60,11 +66,10 @@ export class LogWriter extends DurableObject<ObjectEnv> {
     this.#name = ctx.id.name ?? ctx.id.toString();
     // A logger that the layout does not name gets no new batches from sessions; what is under way may still come.
     const entry = deployedLayout(env.LAYOUT).loggers.find((logger) => logger.name === this.#name);
-    this.#enabled = entry?.enabled ?? true;
     this.#sockets = new Sockets(ctx);
     this.#tables = new LogTables(ctx.storage);
     this.#reader = new LogReader(this.#tables);
-    this.#logger = new Logger({ name: this.#name, enabled: this.#enabled }, this.#tables.load());
+    this.#logger = new Logger({ name: this.#name, enabled: entry?.enabled ?? true }, this.#tables.load());
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#alarm.set("wake", this.#logger.wakeAtMs);
   }
@@ -127,11 +132,16 @@ export class LogWriter extends DurableObject<ObjectEnv> {
     return { pending: await done };
   }
 
+  /** Takes what operators say at run time. It is durable, and holds for every later frame, when this resolves. */
+  setOverride(override: LoggerOverride): void {
+    this.ctx.waitUntil(this.#put(this.#turn({ type: "override", override })));
+  }
+
   stat(): LoggerStat {
     const { bytes, batches } = this.#logger.buffered;
     return {
       logger: this.#name,
-      enabled: this.#enabled,
+      enabled: this.#logger.enabled,
       writers: this.#logger.writers,
       bufferedBatches: batches,
       bufferedBytes: bytes,
@@ -162,6 +172,12 @@ export class LogWriter extends DurableObject<ObjectEnv> {
   #greet(trunk: string, socket: WebSocket, hello: FrameOf<"hello">): void {
     const version = negotiateVersion(hello.versions);
     socket.serializeAttachment({ version });
+    // A session may know what the route that made a change could not tell: it died, or this object was out of reach.
+    const override = overrideOf(hello.options);
+    if (override !== undefined) {
+      this.#inbox.push({ type: "override", override });
+      this.#scheduleTurn();
+    }
     const welcome: Frame = { type: "welcome", version, endpoint: this.#name, options: {} };
     this.#sockets.send(trunk, encodeFrame(welcome));
   }
@@ -244,6 +260,6 @@ export class LogWriter extends DurableObject<ObjectEnv> {
   }
 }
 
-function isEmpty({ expired, batches, marks, plans, done }: LoggerCommit): boolean {
-  return [expired, batches, marks, plans, done].every((rows) => rows.length === 0);
+function isEmpty({ expired, batches, marks, plans, done, override }: LoggerCommit): boolean {
+  return override === undefined && [expired, batches, marks, plans, done].every((rows) => rows.length === 0);
 }

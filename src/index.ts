@@ -3,6 +3,7 @@ import { app, errorResponse } from "./worker/app.ts";
 import type { FabricEnv } from "./worker/env.ts";
 import { isUpgrade, upgrade } from "./worker/upgrade.ts";
 
+export { ClusterLayout } from "../durable/cluster-layout.ts";
 export { LogWriter } from "../durable/log-writer.ts";
 export { TopicRouter } from "../durable/topic-router.ts";
 

@@ -92,6 +92,18 @@ export const LIMITS = {
   /** How long after its start a handler of alarms is tried again when it did not finish, ms (rule 36). */
   alarmRetryMs: 10_000,
 
+  // The layout.
+  /** Loggers in one layout; each is named in every welcome. */
+  loggersMax: 64,
+  /** One document to or from ClusterLayout, bytes: a call's argument is a request header (rule 34). */
+  layoutDocumentBytesMax: 16 * KIB,
+  /** Body of a request that changes the layout, bytes. */
+  layoutBodyBytesMax: 4 * KIB,
+  /** An isolate asks ClusterLayout for its run-time part at most this often, ms. */
+  layoutCacheMs: 2_000,
+  /** How long a connection waits for it before it goes by the last known one, ms. */
+  layoutWaitMs: 1_000,
+
   // Logs (rules 16 to 22).
   /** One log batch as sent, bytes of gzip (a SQLite row holds 2 MB). */
   logBatchBytesMax: 1 * MIB,

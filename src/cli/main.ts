@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `selvedge`: one file per subcommand, wired here. */
 import { cac } from "cac";
+import { registerCluster } from "./cluster.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
 import { registerLogs } from "./logs.ts";
 import { registerPub } from "./pub.ts";
@@ -12,7 +13,7 @@ import { registerToken } from "./token.ts";
 import { VERSION } from "./version.ts";
 
 /** Commands of two words; cac knows commands of one, so their words are joined before it looks. */
-const GROUPS = new Set(["logs", "token"]);
+const GROUPS = new Set(["cluster", "logs", "token"]);
 
 async function main(argv: readonly string[]): Promise<number> {
   const cli = cac("selvedge");
@@ -22,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerPub(cli);
   registerShip(cli);
   registerLogs(cli);
+  registerCluster(cli);
   registerToken(cli);
   cli.help();
   cli.version(VERSION);

@@ -1,10 +1,9 @@
 /** `selvedge serve`: the fabric on this machine, until a signal ends it. */
-import { readFile } from "node:fs/promises";
 import type { CAC } from "cac";
 import { FabricError } from "../base/errors.ts";
-import { parseLayout } from "../cluster/layout.ts";
 import { parseKeys } from "../protocol/access.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { readLayout } from "./layout-file.ts";
 import { untilSignal } from "./until-signal.ts";
 
 const PORT_MAX = 65_535;
@@ -50,7 +49,7 @@ async function serve(options: ServeOptions): Promise<number> {
     port,
     stateDir: String(options.state),
     fresh: options.fresh ?? false,
-    ...(options.layout === undefined ? {} : { layout: await readLayout(String(options.layout)) }),
+    ...(options.layout === undefined ? {} : { layout: (await readLayout(String(options.layout))).source }),
     ...(key === undefined ? {} : { key }),
     open,
   });
@@ -78,16 +77,4 @@ function assertKey(host: string, key: string | undefined): void {
     );
   }
   parseKeys(key);
-}
-
-async function readLayout(file: string): Promise<unknown> {
-  let layout: unknown;
-  try {
-    layout = JSON.parse(await readFile(file, "utf8"));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FabricError("invalid_layout", `cannot read the layout ${file}: ${reason}`, { cause });
-  }
-  parseLayout(layout);
-  return layout;
 }

@@ -41,14 +41,26 @@ export async function connectTo(target: Target): Promise<Client> {
   return connect({ url: target.url, ...(target.token === undefined ? {} : { token: target.token }) });
 }
 
-/** Sends a request and returns the answer. Throws the error in it, or `unavailable` when nothing answers. */
-export async function request(target: Target, method: "GET" | "POST", path: string): Promise<Response> {
+/**
+ * Sends a request, with `body` as JSON, and returns the answer. Throws the error in it, or `unavailable` when nothing
+ * answers.
+ */
+export async function request(
+  target: Target,
+  method: "GET" | "POST" | "PUT",
+  path: string,
+  body?: unknown,
+): Promise<Response> {
   const url = new URL(path, target.url);
   url.protocol = url.protocol.replace(/^ws/, "http");
   const headers = target.token === undefined ? {} : { Authorization: `Bearer ${target.token}` };
   let response: Response;
   try {
-    response = await fetch(url, { method, headers });
+    response = await fetch(url, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
   } catch (cause) {
     throw new FabricError("unavailable", `nothing answers at ${target.url}: does the fabric run?`, { cause });
   }

@@ -16,6 +16,8 @@ import { WriterMarks, type Judgement, type WriterMark } from "./writer-marks.ts"
 /** What came in. `from` is the driver's name for the trunk, handed back with the reply. */
 export type LoggerInput<From> =
   | { readonly type: "frame"; readonly from: From; readonly frame: LogBatchFrame | FrameOf<"logResume"> }
+  /** What operators have said about this logger at run time. Only news counts: a higher epoch than the last. */
+  | { readonly type: "override"; readonly override: LoggerOverride }
   /** Flush now what is buffered, of one stream or of all. */
   | { readonly type: "flush"; readonly stream: StreamName | undefined }
   | { readonly type: "put"; readonly key: string; readonly ok: boolean }
@@ -23,6 +25,16 @@ export type LoggerInput<From> =
   | { readonly type: "gone"; readonly from: From }
   /** Time has passed. */
   | { readonly type: "wake" };
+
+/** What the run-time part of the layout says of a logger, as of one epoch of it. */
+export interface LoggerOverride {
+  readonly epoch: number;
+  /** Undefined leaves it to the deployed layout. */
+  readonly enabled: boolean | undefined;
+}
+
+/** Before anything was said. */
+export const NO_OVERRIDE: LoggerOverride = { epoch: 0, enabled: undefined };
 
 /** A batch to be stored, with its bytes. */
 interface AcceptedBatch extends BufferedBatch {
@@ -39,6 +51,8 @@ export interface LoggerCommit {
   readonly plans: readonly ObjectPlan[];
   /** Plans that become entries of the manifest; the batches of their members go. */
   readonly done: readonly ObjectPlan[];
+  /** The override in force, when this turn brought a new one. */
+  readonly override: LoggerOverride | undefined;
 }
 
 export interface LoggerTurn<From> {
@@ -57,11 +71,12 @@ export interface LoggerState {
   readonly marks: readonly WriterMark[];
   /** Highest id ever used, by a batch or in an object. */
   readonly lastId: number;
+  readonly override: LoggerOverride;
 }
 
 export interface LoggerOptions {
   readonly name: string;
-  /** Whether it takes new batches. */
+  /** Whether it takes new batches, as the deployed layout says. */
   readonly enabled: boolean;
 }
 
@@ -74,6 +89,7 @@ export class Logger<From> {
   readonly #puts = new PutQueue();
   /** Trunks on which a fenced writer has said `logResume` since it was last refused. */
   readonly #resumed = new Map<InstanceId, Set<From>>();
+  #override: LoggerOverride;
   #lastId: number;
   #lastMs: number;
   #bytes = 0;
@@ -82,6 +98,7 @@ export class Logger<From> {
   constructor(options: LoggerOptions, state: LoggerState) {
     this.#options = options;
     this.#marks = new WriterMarks(state.marks);
+    this.#override = state.override;
     this.#lastId = state.lastId;
     this.#lastMs = state.batches.at(-1)?.receivedMs ?? 0;
     const planned = new Set<number>();
@@ -94,6 +111,11 @@ export class Logger<From> {
       this.#count++;
       if (!planned.has(batch.id)) this.#buffer.add(batch);
     }
+  }
+
+  /** Whether it takes new batches. */
+  get enabled(): boolean {
+    return this.#override.enabled ?? this.#options.enabled;
   }
 
   /** Batches that R2 does not have for certain, bytes and count. */
@@ -125,8 +147,8 @@ export class Logger<From> {
     const turn = new Turn<From>();
     for (const input of inputs) this.#take(input, nowMs, turn);
     for (const stream of this.#buffer.due(nowMs)) this.#plan(stream, turn);
-    const { batches, plans, done, expired, replies } = turn;
-    const commit = { expired, batches, marks: this.#marks.changed(), plans, done };
+    const { batches, plans, done, expired, override, replies } = turn;
+    const commit = { expired, batches, marks: this.#marks.changed(), plans, done, override };
     return { commit, replies, puts: this.#puts.start(nowMs) };
   }
 
@@ -139,6 +161,10 @@ export class Logger<From> {
         turn.replies.push({ to: from, frame: reply });
         return;
       }
+      case "override":
+        if (input.override.epoch <= this.#override.epoch) return;
+        this.#override = turn.override = input.override;
+        return;
       case "gone":
         for (const trunks of this.#resumed.values()) trunks.delete(input.from);
         return;
@@ -194,7 +220,7 @@ export class Logger<From> {
   #standing(frame: LogBatchFrame, from: From, judged: Judgement): Reason | undefined {
     const isAbove = judged.verdict === "next" || (judged.verdict === "refused" && judged.code === "expected");
     if (!isAbove) return undefined;
-    if (!this.#options.enabled) {
+    if (!this.enabled) {
       this.#marks.fence(frame.writer);
       this.#resumed.delete(frame.writer);
       return { code: "logger_disabled", message: `logger ${this.#options.name} takes no new batches` };
@@ -251,5 +277,6 @@ class Turn<From> {
   readonly plans: ObjectPlan[] = [];
   readonly done: ObjectPlan[] = [];
   readonly expired: InstanceId[] = [];
+  override: LoggerOverride | undefined;
   readonly replies: { to: From; frame: Frame }[] = [];
 }

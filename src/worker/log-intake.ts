@@ -5,7 +5,9 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Layout } from "../cluster/layout.ts";
+import type { LoggerOverride } from "../logs/logger.ts";
 import { LoggerLink, type LinkEffect, type LogFrame } from "../logs/logger-link.ts";
+import { overrideOptions } from "../logs/override-option.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, InstanceId } from "../protocol/frame.ts";
 import { mayLog, type Grant } from "../protocol/grant.ts";
@@ -25,6 +27,8 @@ export interface LogIntakePorts {
   /** Sends a frame to the client. */
   reply(frame: Frame): void;
   readonly layout: Layout;
+  /** What is known of what operators have said of a logger: told to it with each trunk. */
+  overrideOf(logger: string): LoggerOverride;
   readonly grant: Grant;
   /** The client's; loggers know writers by the instance in their frames. */
   readonly instance: InstanceId;
@@ -90,6 +94,7 @@ export class LogIntake {
     const { grant, layout } = this.#ports;
     const isAllowed = frame.type === "logBatch" ? mayLog(grant, frame.stream) : grant.logs.length > 0;
     if (!isAllowed) throw new FabricError("forbidden", "the token does not grant this log stream");
+    // A disabled one is not refused here: the logger alone knows which batches it has taken (rule 17).
     if (!layout.loggers.some(({ name }) => name === frame.logger)) {
       throw new FabricError("unknown_logger", "the layout has no such logger");
     }
@@ -153,8 +158,14 @@ export class LogIntake {
       socket.addEventListener(type, () => this.#lost(logger, trunk, attempt, type));
     }
     const { instance } = this.#ports;
-    const versions = PROTOCOL_VERSIONS;
-    this.#send(trunk, { type: "hello", versions, instance, connection: attempt, options: {} });
+    const options = overrideOptions(this.#ports.overrideOf(logger));
+    this.#send(trunk, {
+      type: "hello",
+      versions: PROTOCOL_VERSIONS,
+      instance,
+      connection: attempt,
+      options,
+    });
   }
 
   #receive(logger: string, trunk: Trunk, attempt: number, data: unknown): void {

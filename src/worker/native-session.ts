@@ -1,12 +1,13 @@
 /** Accepts native peers (`/v1/connect`) and drives their sessions. PROTOCOL.md, "Native protocol". */
 import { LIMITS } from "../base/limits.ts";
+import type { Layout } from "../cluster/layout.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { SUBPROTOCOL } from "../protocol/handshake.ts";
 import { NativeSession } from "../protocol/native-session.ts";
 import { Placement, tableVersion } from "../routing/placement.ts";
-import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newEndpointId, newInstanceId } from "./ids.ts";
+import { currentLayout, knownOverride } from "./layout-copy.ts";
 import { LogIntake } from "./log-intake.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "./trunk.ts";
@@ -15,28 +16,28 @@ import { VERSION } from "./version.ts";
 export const NATIVE_PATH = "/v1/connect";
 
 /** Answers a WebSocket upgrade; 400 without the subprotocol, 503 when the isolate has no room. */
-export function acceptNativeSession(
+export async function acceptNativeSession(
   request: Request,
   env: FabricEnv,
   ctx: ExecutionContext,
   grant: Grant,
-): Response {
+): Promise<Response> {
   const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((p) => p.trim());
   if (!offered.includes(SUBPROTOCOL)) {
     return new Response(`offer the subprotocol ${SUBPROTOCOL}\n`, { status: 400 });
   }
+  const layout = await currentLayout(env, ctx);
   if (!hasRoom()) return new Response("no room for another session\n", { status: 503 });
   const pair = new WebSocketPair();
   const peer = pair[1];
   peer.binaryType = "arraybuffer";
   peer.accept();
-  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, done)));
+  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, layout, done)));
   const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
   return new Response(null, { status: 101, webSocket: pair[0], headers });
 }
 
-function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void): void {
-  const layout = deployedLayout(env.LAYOUT);
+function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, done: () => void): void {
   const session = new NativeSession({
     endpoint: newEndpointId("native"),
     grant,
@@ -60,6 +61,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void):
       driver.inputTaken();
     },
     layout,
+    overrideOf: knownOverride,
     grant,
     instance: newInstanceId(),
     nowMs: () => Date.now(),

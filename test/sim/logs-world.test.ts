@@ -90,6 +90,8 @@ describe("the world of logs", () => {
       for (const kind of runLogsWorld({ seed }).keys()) faults.add(kind);
     }
     expect([...faults].toSorted()).toEqual([
+      "change not told",
+      "change of the layout",
       "connection cut",
       "connection lost",
       "crash between effects",

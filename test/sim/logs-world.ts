@@ -7,6 +7,7 @@ import { LIMITS } from "../../src/base/limits.ts";
 import { cutOne } from "./kit/link.ts";
 import { ObjectStore } from "./kit/object-store.ts";
 import { Violation, World, type WorldOptions } from "./kit/world.ts";
+import { LayoutModel } from "./logs/layout-model.ts";
 import { LoggerHost, loggerParts, type LoggerParts } from "./logs/logger-host.ts";
 import { SessionHost } from "./logs/session-host.ts";
 import { ShipDisk, ShipperHost } from "./logs/shipper-host.ts";
@@ -36,6 +37,9 @@ class LogsWorld {
   readonly #shippers: ShipperHost[] = [];
   #sessions: SessionHost[] = [];
   #sessionCount = 0;
+  /** What operators have said, and what an isolate that has not asked since takes for it. */
+  #layout = new LayoutModel();
+  #oldLayout = this.#layout;
 
   constructor(world: World, parts: LogsParts) {
     this.world = world;
@@ -56,6 +60,7 @@ class LogsWorld {
     this.#accidents();
     world.runFor(STORM_MS);
     world.faultScale = 0;
+    this.#operate(undefined);
     this.#deploy(true);
     world.runUntil(() => this.#isShipped(), "all is acknowledged");
     for (const logger of this.#loggers.values()) logger.flush();
@@ -64,7 +69,10 @@ class LogsWorld {
   }
 
   #session(): SessionHost {
-    const session = new SessionHost(this.world, `s${++this.#sessionCount}`, this.#loggers);
+    const { world } = this;
+    const isStale = world.faultScale > 0 && world.random.chance(0.3);
+    const layout = isStale ? this.#oldLayout : this.#layout;
+    const session = new SessionHost(world, `s${++this.#sessionCount}`, this.#loggers, layout);
     this.#sessions = this.#sessions.filter(({ isUp }) => isUp);
     this.#sessions.push(session);
     return session;
@@ -76,7 +84,7 @@ class LogsWorld {
     world.after(world.random.between(50, 3_000), () => {
       if (world.faultScale === 0) return;
       const logger = world.random.pick([...this.#loggers.values()]);
-      switch (world.random.between(0, 6)) {
+      switch (world.random.between(0, 7)) {
         case 0:
           logger.crash();
           break;
@@ -95,6 +103,9 @@ class LogsWorld {
         case 5:
           if (world.random.chance(0.5)) this.#deploy(false);
           break;
+        case 6:
+          this.#operate(world.random.pick([true, false, undefined]), logger);
+          break;
         default:
           world.count("flush on request", logger.name);
           logger.flush();
@@ -104,6 +115,21 @@ class LogsWorld {
       this.#checkBounds();
       this.#accidents();
     });
+  }
+
+  /**
+   * An operator enables or disables a logger, or takes back what was said of it (without a logger: of all). The logger
+   * is told at once, unless it is down or the route dies before; then it hears of it on a trunk, or never.
+   */
+  #operate(enabled: boolean | undefined, only?: LoggerHost): void {
+    const { world } = this;
+    world.count("change of the layout", only?.name ?? "all");
+    this.#oldLayout = this.#layout;
+    for (const logger of only === undefined ? this.#loggers.values() : [only]) {
+      this.#layout = this.#layout.with(logger.name, enabled);
+      if (world.fault("change not told", 0.3, logger.name)) continue;
+      logger.tell(this.#layout.overrideOf(logger.name));
+    }
   }
 
   /** A new layout restarts the objects at once; sessions of the old one may live on. */

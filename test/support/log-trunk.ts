@@ -26,9 +26,12 @@ export class LogTrunk {
   }
 
   /** Opens a trunk and says hello. */
-  static async open(logger = freshLogger()): Promise<LogTrunk> {
+  static async open(
+    logger = freshLogger(),
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<LogTrunk> {
     const trunk = await LogTrunk.connect(logger);
-    trunk.send({ type: "hello", versions: [1, 1], instance: writerId(99), connection: 1, options: {} });
+    trunk.send({ type: "hello", versions: [1, 1], instance: writerId(99), connection: 1, options });
     const welcome = await trunk.next();
     if (welcome.type !== "welcome") throw new Error(`hello was answered with ${welcome.type}`);
     return trunk;

@@ -3,6 +3,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseLayout } from "../../src/cluster/layout.ts";
+import { NO_OVERRIDE } from "../../src/logs/logger.ts";
 import type { Frame, LogBatchFrame } from "../../src/protocol/frame.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
 import { LogIntake } from "../../src/worker/log-intake.ts";
@@ -31,6 +32,7 @@ function bench(grant: Grant = ALL, logger = freshLogger()) {
     },
     reply: (frame) => replies.push(frame),
     layout: parseLayout({ loggers: [{ name: logger }] }),
+    overrideOf: () => NO_OVERRIDE,
     grant,
     instance: writerId(50),
     nowMs: () => Date.now(),

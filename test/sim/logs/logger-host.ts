@@ -5,9 +5,11 @@
 import type { BufferedBatch } from "../../../src/logs/batch-buffer.ts";
 import {
   Logger,
+  NO_OVERRIDE,
   type LoggerCommit,
   type LoggerInput,
   type LoggerOptions,
+  type LoggerOverride,
   type LoggerState,
   type LoggerTurn,
 } from "../../../src/logs/logger.ts";
@@ -20,6 +22,12 @@ import type { ObjectStore } from "../kit/object-store.ts";
 import { Process } from "../kit/process.ts";
 import { Violation, type World } from "../kit/world.ts";
 
+/** First message on a trunk. */
+export interface Hello {
+  readonly type: "hello";
+  readonly override: LoggerOverride;
+}
+
 const CRASH = 0.004;
 const decoder = new TextDecoder();
 
@@ -29,6 +37,7 @@ export class LoggerTables {
   readonly plans = new Map<string, { readonly plan: ObjectPlan; readonly content: string }>();
   readonly done = new Map<string, ObjectPlan>();
   readonly marks = new Map<string, WriterMark>();
+  override = NO_OVERRIDE;
   #lastId = 0;
 
   load(): LoggerState {
@@ -37,6 +46,7 @@ export class LoggerTables {
       plans: [...this.plans.values()].map(({ plan }) => plan),
       marks: [...this.marks.values()],
       lastId: Math.max(this.#lastId, ...this.batches.keys()),
+      override: this.override,
     };
   }
 
@@ -48,6 +58,7 @@ export class LoggerTables {
     for (const mark of commit.marks) this.marks.set(mark.writer, mark);
     for (const plan of commit.plans) this.keepPlan(plan);
     for (const plan of commit.done) this.finish(plan);
+    this.override = commit.override ?? this.override;
   }
 
   /** The bytes that the plan fixed; those of a retry must be the same. */
@@ -83,6 +94,7 @@ export function loggerParts(): LoggerParts {
 
 export class LoggerHost extends Process {
   readonly tables: LoggerTables;
+  /** As the deployed layout says. */
   isEnabled = true;
   readonly #parts: LoggerParts;
   readonly #r2: ObjectStore;
@@ -114,6 +126,12 @@ export class LoggerHost extends Process {
     this.#turn({ type: "flush", stream: undefined });
   }
 
+  /** The call of the route that made a change; a logger that is down does not hear it. */
+  tell(override: LoggerOverride): void {
+    this.note(() => `is told ${override.epoch} ${override.enabled}`);
+    this.#turn({ type: "override", override });
+  }
+
   override boot(): void {
     this.#inbox = [];
     this.#turnDue = false;
@@ -124,7 +142,10 @@ export class LoggerHost extends Process {
   }
 
   override received(end: End, message: unknown): void {
-    this.#inbox.push({ type: "frame", from: end, frame: message as LogFrame });
+    const frame = message as LogFrame | Hello;
+    const isHello = frame.type === "hello";
+    if (!isHello) this.#inbox.push({ type: "frame", from: end, frame });
+    else this.#inbox.push({ type: "override", override: frame.override });
     if (this.#turnDue) return;
     this.#turnDue = true;
     this.after(0, () => {

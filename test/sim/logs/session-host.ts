@@ -8,7 +8,8 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { connect, type End, type LinkOptions } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import { Violation, type World } from "../kit/world.ts";
-import type { LoggerHost } from "./logger-host.ts";
+import type { LayoutModel } from "./layout-model.ts";
+import type { Hello, LoggerHost } from "./logger-host.ts";
 
 const CRASH = 0.002;
 const TRUNK: LinkOptions = { delayMs: [0, 20], lossProbability: 0.004, noticeMsMax: 5_000 };
@@ -33,12 +34,15 @@ interface Trunk {
 
 export class SessionHost extends Process {
   readonly #loggers: ReadonlyMap<string, LoggerHost>;
+  /** Its isolate's copy of what operators have said. */
+  readonly #layout: LayoutModel;
   readonly #trunks = new Map<string, Trunk>();
   #client: End | undefined;
 
-  constructor(world: World, name: string, loggers: ReadonlyMap<string, LoggerHost>) {
+  constructor(world: World, name: string, loggers: ReadonlyMap<string, LoggerHost>, layout: LayoutModel) {
     super(world, name);
     this.#loggers = loggers;
+    this.#layout = layout;
     this.start();
   }
 
@@ -46,7 +50,10 @@ export class SessionHost extends Process {
 
   override opened(end: End): void {
     this.#client = end;
-    const loggers = [...this.#loggers.values()].map(({ name, isEnabled }) => ({ name, enabled: isEnabled }));
+    const loggers = [...this.#loggers.values()].map(({ name, isEnabled }) => ({
+      name,
+      enabled: this.#layout.overrideOf(name).enabled ?? isEnabled,
+    }));
     const welcome: Welcome = { type: "welcome", loggers };
     end.send(welcome);
   }
@@ -112,6 +119,8 @@ export class SessionHost extends Process {
     if (end === undefined) return this.#lost(trunk);
     end.tag = trunk.host.name;
     trunk.end = end;
+    const hello: Hello = { type: "hello", override: this.#layout.overrideOf(trunk.host.name) };
+    end.send(hello);
     this.#run(trunk, trunk.link.opened());
   }
 }

@@ -1,6 +1,7 @@
 /** A logger for tests: its engine, its tables as the commits leave them, and a clock. */
 import {
   Logger,
+  NO_OVERRIDE,
   type LoggerInput,
   type LoggerOptions,
   type LoggerState,
@@ -10,7 +11,13 @@ import type { LogFrame } from "../../../src/logs/logger-link.ts";
 import type { LogBatchFrame } from "../../../src/protocol/frame.ts";
 
 export const NOW = Date.UTC(2026, 10, 20, 12);
-export const EMPTY: LoggerState = { batches: [], plans: [], marks: [], lastId: 0 };
+export const EMPTY: LoggerState = {
+  batches: [],
+  plans: [],
+  marks: [],
+  lastId: 0,
+  override: NO_OVERRIDE,
+};
 
 export const hashOf = (n: number) => new Uint8Array(32).fill(n);
 
@@ -48,7 +55,7 @@ export class Bench {
 
   turn(...inputs: LoggerInput<string>[]): LoggerTurn<string> {
     const turn = this.logger.turn(inputs, this.nowMs);
-    const { batches, marks, plans, done, expired } = turn.commit;
+    const { batches, marks, plans, done, expired, override } = turn.commit;
     const gone = new Set(done.flatMap(({ members }) => members.map(({ id }) => id)));
     const doneKeys = new Set(done.map(({ key }) => key));
     const kept = new Map(
@@ -60,6 +67,7 @@ export class Bench {
       plans: [...this.state.plans, ...plans].filter(({ key }) => !doneKeys.has(key)),
       marks: [...kept.values()],
       lastId: Math.max(this.state.lastId, ...done.map(({ last }) => last), ...batches.map(({ id }) => id)),
+      override: override ?? this.state.override,
     };
     return turn;
   }

@@ -1,6 +1,7 @@
 /** The driver's own part: deadlines of trunks. The rest is tested in workerd (test/worker/log-intake.test.ts). */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
+import { NO_OVERRIDE } from "../../../src/logs/logger.ts";
 import { parseLayout } from "../../../src/cluster/layout.ts";
 import type { Frame } from "../../../src/protocol/frame.ts";
 import { LogIntake, type TrunkSocket } from "../../../src/worker/log-intake.ts";
@@ -25,6 +26,7 @@ describe("a logger that accepts a trunk and says nothing", () => {
       },
       reply: (frame) => replies.push(frame),
       layout: parseLayout({ loggers: [{ name: "logger-1" }] }),
+      overrideOf: () => NO_OVERRIDE,
       grant: { publish: [], subscribe: [], logs: ["*"], name: undefined, nodeType: undefined, admin: false },
       instance: writerId(1),
       nowMs: () => Date.now(),
