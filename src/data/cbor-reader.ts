@@ -26,15 +26,16 @@ export const SIMPLE = {
   double: 27,
 } as const;
 
+/** The high bits of four bytes. */
+const NON_ASCII = 0x80808080;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class CborReader {
   /** Of the last head that was read: major type, low five bits. */
   major = 0;
   info = 0;
-  /** Its argument; rounded when it has 8 bytes, then `#wide` is exact. */
+  /** Its argument; rounded when it has 8 bytes, which then stand right before what is read next. */
   #argument = 0;
-  #wide = 0n;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
@@ -63,8 +64,13 @@ export class CborReader {
     else if (this.info === 24) this.#argument = this.#bytes[this.#skip(1)]!;
     else if (this.info === 25) this.#argument = this.#view.getUint16(this.#skip(2));
     else if (this.info === 26) this.#argument = this.#view.getUint32(this.#skip(4));
-    else if (this.info === 27) this.#argument = Number((this.#wide = this.#view.getBigUint64(this.#skip(8))));
+    else if (this.info === 27) this.#wideArgument();
     else this.fail("indefinite or reserved length");
+  }
+
+  #wideArgument(): void {
+    const at = this.#skip(8);
+    this.#argument = this.#view.getUint32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
   }
 
   #skip(count: number): number {
@@ -95,6 +101,37 @@ export class CborReader {
     }
   }
 
+  /** Passes over the bytes behind the head of a byte or text string; gives their number. */
+  skipBytes(): number {
+    const size = this.#size(1);
+    this.#skip(size);
+    return size;
+  }
+
+  /** Passes over the text behind the head of a text string, without making a string of ASCII. */
+  skipText(): void {
+    const size = this.#size(1);
+    const view = this.#view;
+    let at = this.#skip(size);
+    const end = this.#at;
+    let high = 0;
+    for (; at + 16 <= end; at += 16) {
+      high |= view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12);
+    }
+    for (; at + 4 <= end; at += 4) high |= view.getInt32(at);
+    for (; at < end; at++) high |= view.getInt8(at); // negative, so with all high bits, from 0x80 on
+    if ((high & NON_ASCII) !== 0) this.#checkText(size);
+  }
+
+  /** Fails unless the `size` bytes read last are UTF-8. */
+  #checkText(size: number): void {
+    try {
+      utf8.decode(this.#bytes.subarray(this.#at - size, this.#at));
+    } catch {
+      this.fail("text is not UTF-8");
+    }
+  }
+
   /** The number of items behind the head of an array. */
   arraySize(): number {
     return this.#size(1);
@@ -107,10 +144,22 @@ export class CborReader {
 
   /** The number that the head of an integer stands for. */
   integer(): bigint {
-    const magnitude = this.info === 27 ? this.#wide : BigInt(this.#argument);
+    const magnitude = this.info === 27 ? this.#view.getBigUint64(this.#at - 8) : BigInt(this.#argument);
     if (this.major === MAJOR.uint) return magnitude;
     if (this.major === MAJOR.negative) return -1n - magnitude;
     return this.fail("not an integer");
+  }
+
+  /** The same, rounded past 2^53, without a bigint. */
+  number(): number {
+    if (this.major === MAJOR.uint) return this.#argument;
+    if (this.major === MAJOR.negative) return -1 - this.#argument;
+    return this.fail("not an integer");
+  }
+
+  /** Whether the integer of the head fits 64 bits with a sign. */
+  get isSigned64(): boolean {
+    return this.info !== 27 || this.#view.getUint32(this.#at - 8) < 2 ** 31;
   }
 
   /** The number that the head of a float stands for. */

@@ -47,6 +47,7 @@ import {
   vector,
   type TableEntry,
   type Value,
+  type ValueType,
 } from "./value.ts";
 
 const IPV4_BYTES = 4;
@@ -178,8 +179,17 @@ function readSimple(reader: CborReader): Value {
 }
 
 function readTyped(reader: CborReader, size: number, depth: number): Value {
-  const items = size - 1;
   const type = size === 0 ? undefined : VALUE_TYPES[readNumber(reader)];
+  return readContents(reader, type, size - 1, depth);
+}
+
+/** Reads the items behind the type number of a value. Throws as `readValue` does. */
+export function readContents(
+  reader: CborReader,
+  type: ValueType | undefined,
+  items: number,
+  depth: number,
+): Value {
   if (depth >= LIMITS.valueNestingMax) reader.fail("nested too deeply");
   try {
     switch (type) {
@@ -208,7 +218,7 @@ function readTyped(reader: CborReader, size: number, depth: number): Value {
   }
 }
 
-function readScalar(reader: CborReader, type: (typeof VALUE_TYPES)[number] | undefined): Value {
+function readScalar(reader: CborReader, type: ValueType | undefined): Value {
   switch (type) {
     case "integer":
       return integer(readInteger(reader));

@@ -128,7 +128,7 @@ export const INTEGER_MAX = 2n ** 63n - 1n;
 /** First whole millisecond of the 64-bit range: so the text of every timestamp, cut to milliseconds, is one too. */
 export const TIMESTAMP_MIN_NS = -9_223_372_036_854_000_000n;
 export const ADDRESS_BYTES = 16;
-const PORT_MAX = 65_535;
+export const PORT_MAX = 65_535;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

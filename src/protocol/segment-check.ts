@@ -3,7 +3,7 @@ import { FabricError } from "../base/errors.ts";
 import { DataMessageScanner } from "./data-message.ts";
 import { ENCODING, type Segment } from "./frame.ts";
 import { textOf } from "./topic.ts";
-import { decodeEvents } from "./transcode.ts";
+import { assertEvents } from "./transcode.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
@@ -13,7 +13,7 @@ const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
  */
 export function assertSegment(segment: Segment): void {
   if (segment.encoding === ENCODING.json) assertJsonSegment(segment);
-  else decodeEvents(segment.payload, segment.count);
+  else assertEvents(segment.payload, segment.count);
 }
 
 function assertJsonSegment(segment: Segment): void {
