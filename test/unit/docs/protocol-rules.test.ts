@@ -20,7 +20,8 @@ describe("rule ids", () => {
   test("every HTTP route is in PROTOCOL.md, and no other", () => {
     const app = textOf("src/worker/app.ts");
     const routes = [...app.matchAll(/app\.(get|post|put|delete)\("([^"]+)"/g)].map(
-      ([, method, path]) => `${method!.toUpperCase()} ${path!.replace(":stream", "STREAM")}`,
+      ([, method, path]) =>
+        `${method!.toUpperCase()} ${path!.replace(/:(\w+)/g, (_, part: string) => part.toUpperCase())}`,
     );
     const shown = [...textOf("PROTOCOL.md").matchAll(/^\| \*\*H-\d+\*\* \| `([A-Z]+ [^`[]+)/gm)].map(
       ([, route]) => route!,
