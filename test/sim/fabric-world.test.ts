@@ -10,11 +10,11 @@ import { Violation } from "./kit/world.ts";
 const SEEDS = 300;
 
 /** What the first seeds that fail say, within `seeds` seeds; each has a maker of its own. */
-function violations(plant: () => MakeRouter, seeds: number): string[] {
+function violations(plant: () => MakeRouter, seeds: number, isSteady = false): string[] {
   const out: string[] = [];
   for (let seed = 1; seed <= seeds && out.length < 3; seed++) {
     try {
-      runFabricWorld({ seed }, { makeRouter: plant() });
+      runFabricWorld({ seed }, { makeRouter: plant(), isSteady });
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       out.push(error.message);
@@ -116,8 +116,9 @@ describe("the world of events", () => {
     expect(violations(losing(Forgetful), 40)).toHaveLength(3);
   });
 
+  // A change of subscriptions sets the position anew: nothing is lost on a trunk that lives, so it need not look back.
   it("R3 with prev, the same losses are told: only a calm world, where nothing may be lost, complains", () => {
-    const told = violations(losing(Losing), 11);
+    const told = violations(losing(Losing), 11, true);
     expect(told.length).toBeGreaterThan(0);
     for (const text of told) expect(text).toContain("nothing was lost");
   });

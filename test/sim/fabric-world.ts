@@ -19,6 +19,8 @@ import { Violation, World, type WorldOptions } from "./kit/world.ts";
 /** The parts of the world; a test replaces one to plant a defect. */
 export interface FabricParts {
   readonly makeRouter: MakeRouter;
+  /** Whether clients keep the subscriptions that they begin with. */
+  readonly isSteady?: boolean;
 }
 
 const PARTS: FabricParts = { makeRouter: (...args) => new Router(...args) };
@@ -45,6 +47,7 @@ class FabricWorld implements Surroundings {
   readonly isCalm: boolean;
   readonly ledger: Ledger;
   readonly link: LinkOptions;
+  readonly #parts: FabricParts;
   readonly #routes: readonly Route[];
   readonly #placement: Placement;
   readonly #routers = new Map<string, RouterHost>();
@@ -57,6 +60,7 @@ class FabricWorld implements Surroundings {
   constructor(world: World, isCalm: boolean, parts: FabricParts) {
     this.world = world;
     this.isCalm = isCalm;
+    this.#parts = parts;
     if (isCalm) world.faultScale = 0;
     const { random } = world;
     this.link = { delayMs: [0, random.pick([1, 20, 60])], lossProbability: 0.002, noticeMsMax: 5_000 };
@@ -157,19 +161,16 @@ class FabricWorld implements Surroundings {
 
   #traffic(): void {
     const { random } = this.world;
-    if (this.#isLull) {
-      if (random.chance(0.03)) random.pick(this.#natives).subscribe();
-      return;
-    }
+    const native = random.pick(this.#natives);
+    const isChange = this.#parts.isSteady !== true && random.chance(this.#isLull ? 0.03 : 0.06);
+    if (isChange) return random.chance(0.6) ? native.subscribe() : native.unsubscribe();
+    if (this.#isLull) return;
     const here = this.#jsons.filter(({ isHere }) => isHere);
     if (here.length > 0 && random.chance(0.4)) {
       for (let i = random.between(1, 3); i > 0; i--) random.pick(here).publish();
       return;
     }
-    const native = random.pick(this.#natives);
-    if (random.chance(0.06)) native.subscribe();
-    else if (random.chance(0.04)) native.unsubscribe();
-    else for (let i = random.between(1, 4); i > 0; i--) native.publish();
+    for (let i = random.between(1, 4); i > 0; i--) native.publish();
   }
 
   #accident(): void {
