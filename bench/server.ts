@@ -80,3 +80,17 @@ async function startTracked(start: () => Promise<Omit<Server, "pid">>): Promise<
     throw new Error("the server's workerd did not show up among this process's children");
   return { ...server, pid };
 }
+
+/** Starts servers one after another, runs `work` with them, and closes them whatever happens. */
+export async function using<T>(
+  starts: readonly (() => Promise<Server>)[],
+  work: (servers: readonly Server[]) => Promise<T>,
+): Promise<T> {
+  const servers: Server[] = [];
+  try {
+    for (const start of starts) servers.push(await start());
+    return await work(servers);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}

@@ -35,3 +35,19 @@ export type Subject = (options: BenchOptions) => Promise<BenchResult>;
 export function isWithin(ratio: Ratio): boolean {
   return ratio.value >= (ratio.min ?? -Infinity) && ratio.value <= (ratio.max ?? Infinity);
 }
+
+/** The budget of a ratio and whether it is kept, as the end of a line; empty without a budget. */
+export function verdict(ratio: Ratio): string {
+  if (ratio.min === undefined && ratio.max === undefined) return "";
+  const bound = ratio.min === undefined ? `at most ${ratio.max}` : `at least ${ratio.min}`;
+  return `, budget ${bound}: ${isWithin(ratio) ? "ok" : "FAIL"}`;
+}
+
+/** Several results as one. */
+export function merged(results: readonly BenchResult[]): BenchResult {
+  return {
+    figures: Object.assign({}, ...results.map((r) => r.figures)) as BenchResult["figures"],
+    ratios: Object.assign({}, ...results.map((r) => r.ratios)) as BenchResult["ratios"],
+    lost: results.reduce((n, r) => n + r.lost, 0),
+  };
+}

@@ -1,7 +1,7 @@
 /** The figures of one case: medians over its pairs, beside budgets and the reference figures. */
 import type { LoadResult } from "../load/plan.ts";
 import { grouped, median, spread, tableLines } from "../statistics.ts";
-import { isWithin, type BenchResult, type Ratio } from "../subject.ts";
+import { verdict, type BenchResult, type Ratio } from "../subject.ts";
 import type { Case, Pair } from "./cases.ts";
 
 /** Below this something else than the server limited the figure: other work on the machine, or the generator. */
@@ -75,12 +75,6 @@ export function reportCase(
     ratios: { [subject.name]: ratio },
     lost,
   };
-}
-
-function verdict(ratio: Ratio): string {
-  if (ratio.min === undefined && ratio.max === undefined) return "";
-  const bound = ratio.min === undefined ? `at most ${ratio.max}` : `at least ${ratio.min}`;
-  return `, budget ${bound}: ${isWithin(ratio) ? "ok" : "FAIL"}`;
 }
 
 function figuresOf(

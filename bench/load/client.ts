@@ -24,8 +24,15 @@ export interface ReadingClient {
   close(): Promise<void>;
 }
 
+/** A connection that gets nothing. */
+export interface IdleClient {
+  close(): Promise<void>;
+}
+
 /** One way to reach a server. Clients are live when their promise resolves. */
 export interface Dialect {
+  /** Opens the idle connection with this number; absent where no subject asks for it. */
+  idle?(target: LoadTarget, number: number): Promise<IdleClient>;
   /** Events in what is sent, received and checked at a time: a frame's, or 1. */
   unitEvents(shape: LoadShape): number;
   publish(

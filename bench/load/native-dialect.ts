@@ -7,11 +7,18 @@ import type { Frame, FrameOf } from "../../src/protocol/frame.ts";
 import { PROTOCOL_VERSIONS, SUBPROTOCOL } from "../../src/protocol/handshake.ts";
 import { fromBytes, parsePrefix } from "../../src/protocol/topic.ts";
 import { batchAgeUs, batchCounter, batchFrame, batchPublisher, EVENT_BYTES, groupPrefix } from "./batch.ts";
-import { FrameReader, openWebSocket, RingPublisher, type Connection, type Dialect } from "./client.ts";
+import {
+  closeWebSocket,
+  FrameReader,
+  openWebSocket,
+  RingPublisher,
+  type Connection,
+  type Dialect,
+} from "./client.ts";
 import type { LoadTarget } from "./plan.ts";
 
 /** Opens a native connection that has been welcomed. */
-export async function connectNative(target: LoadTarget): Promise<Connection> {
+async function connectNative(target: LoadTarget): Promise<Connection> {
   const connection = await openWebSocket(target, "/v1/connect", [SUBPROTOCOL]);
   await ask(connection.ws, "welcome", {
     type: "hello",
@@ -24,7 +31,7 @@ export async function connectNative(target: LoadTarget): Promise<Connection> {
 }
 
 /** Subscribes, and resolves when the subscription is live. */
-export async function subscribeNative(ws: WebSocket, prefix: string): Promise<void> {
+async function subscribeNative(ws: WebSocket, prefix: string): Promise<void> {
   const prefixes = [parsePrefix(prefix)];
   await ask(ws, "subscribed", { type: "subscribe", id: 1, prefixes, positions: [], options: {} });
 }
@@ -37,6 +44,11 @@ async function ask(ws: WebSocket, expected: Frame["type"], frame: Frame): Promis
 }
 
 export const nativeDialect: Dialect = {
+  async idle(target, number) {
+    const { ws } = await connectNative(target);
+    await subscribeNative(ws, `zeek/idle/${number}`);
+    return { close: () => closeWebSocket(ws) };
+  },
   unitEvents: (shape) => shape.events ?? 1,
   async publish(target, group, index, shape, window) {
     const connection = await connectNative(target);

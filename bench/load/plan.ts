@@ -9,6 +9,8 @@ export interface LoadTarget {
   readonly origin: string;
   /** Process id of the server, whose CPU time and memory are read. */
   readonly pid: number;
+  /** What is different from the plan's shape at this target. */
+  readonly shape?: Partial<LoadShape>;
 }
 
 /** Who publishes and who subscribes. */
@@ -24,6 +26,8 @@ export interface LoadShape {
   readonly events?: number;
   /** Topics that each group's native publishers go round; by default 1. */
   readonly topics?: number;
+  /** Connections that are open, and subscribed, beside the load, and get nothing. */
+  readonly idle?: number;
 }
 
 /**
@@ -62,4 +66,6 @@ export interface LoadResult {
   readonly rssIdleMiB: number;
   readonly rssMiB: number;
   readonly rssPeakMiB: number;
+  /** Memory that the idle connections took, each, KiB; 0 without any. */
+  readonly idlePeerKiB: number;
 }

@@ -1,12 +1,16 @@
 /** The clients of one target, and what was measured with them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PublishingClient, ReadingClient } from "./client.ts";
+import type { IdleClient, PublishingClient, ReadingClient } from "./client.ts";
 import { DIALECTS } from "./dialects.ts";
 import { startMetronome } from "./metronome.ts";
 import type { LoadPlan, LoadResult, LoadShape, LoadTarget } from "./plan.ts";
 import { cpuSeconds, memoryMiB } from "./process.ts";
 
 const DRAIN_MS = 5_000;
+/** Connections opened at the same time. */
+const IDLE_AT_ONCE = 50;
+/** What a server does after the last of them: checkpoints, collection of garbage. */
+const IDLE_SETTLE_MS = 3_000;
 
 /** A publisher, and the subscribers that take its events. */
 interface Lane {
@@ -21,6 +25,8 @@ export class Side {
   readonly #window: number;
   readonly #rssIdleMiB: number;
   readonly #unitEvents: number;
+  #idle: IdleClient[] = [];
+  #idlePeerKiB = 0;
   #subscribers: ReadingClient[] = [];
   #lanes: Lane[] = [];
   #isSending = false;
@@ -30,19 +36,20 @@ export class Side {
   #agesUs: number[] = [];
   #measured = { events: 0, ms: 0, serverSeconds: 0, loadUs: 0 };
 
-  private constructor(target: LoadTarget, shape: LoadShape, window: number) {
+  private constructor(target: LoadTarget, plan: LoadPlan) {
     this.#target = target;
-    this.#shape = shape;
-    this.#unitEvents = DIALECTS[target.dialect].unitEvents(shape);
-    this.#window = Math.max(1, Math.floor(window / this.#unitEvents));
+    this.#shape = { ...plan.shape, ...target.shape };
+    this.#unitEvents = DIALECTS[target.dialect].unitEvents(this.#shape);
+    this.#window = Math.max(1, Math.floor(plan.window / this.#unitEvents));
     this.#rssIdleMiB = memoryMiB(target.pid).now;
   }
 
   /** Opens all clients. Rejects when one cannot connect. */
   static async open(target: LoadTarget, plan: LoadPlan): Promise<Side> {
-    const { shape, window } = plan;
-    const side = new Side(target, shape, window);
+    const side = new Side(target, plan);
+    const shape = side.#shape;
     const dialect = DIALECTS[target.dialect];
+    await side.#openIdle();
     const each = <T>(count: number, make: (group: number, i: number) => Promise<T>) =>
       Promise.all(
         Array.from({ length: shape.groups * count }, (_, i) => make(Math.floor(i / count), i % count)),
@@ -87,7 +94,8 @@ export class Side {
     const closed = this.#subscribers.flatMap((s) => (s.closed === undefined ? [] : [s.closed]));
     const lost = this.#missing() * this.#unitEvents;
     const memory = memoryMiB(this.#target.pid);
-    await Promise.all([...this.#lanes.map((l) => l.publisher), ...this.#subscribers].map((c) => c.close()));
+    const clients = [...this.#lanes.map((l) => l.publisher), ...this.#subscribers, ...this.#idle];
+    await Promise.all(clients.map((client) => client.close()));
     const { events, ms, serverSeconds, loadUs } = this.#measured;
     const ages = this.#agesUs.toSorted((a, b) => a - b);
     const quantileMs = (q: number) =>
@@ -106,7 +114,22 @@ export class Side {
       rssIdleMiB: this.#rssIdleMiB,
       rssMiB: memory.now,
       rssPeakMiB: memory.peak,
+      idlePeerKiB: this.#idlePeerKiB,
     };
+  }
+
+  /** Opens the idle connections, and takes what the server's memory grew by. */
+  async #openIdle(): Promise<void> {
+    const { idle: count = 0 } = this.#shape;
+    const { idle } = DIALECTS[this.#target.dialect];
+    if (count === 0 || idle === undefined) return;
+    while (this.#idle.length < count) {
+      const first = this.#idle.length;
+      const next = Array.from({ length: Math.min(IDLE_AT_ONCE, count - first) }, (_, i) => first + i);
+      this.#idle.push(...(await Promise.all(next.map((number) => idle(this.#target, number)))));
+    }
+    await sleep(IDLE_SETTLE_MS);
+    this.#idlePeerKiB = ((memoryMiB(this.#target.pid).now - this.#rssIdleMiB) * 1024) / count;
   }
 
   async #load(ms: number): Promise<void> {

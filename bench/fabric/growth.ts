@@ -1,0 +1,69 @@
+/** What sessions cost that are subscribed and get nothing: CPU of a fixed flow beside them, and memory. */
+import type { LoadProcess } from "../load/load-process.ts";
+import { planOf, targetOf } from "../load/rounds.ts";
+import { startFabricServer, using } from "../server.ts";
+import { tableLines } from "../statistics.ts";
+import { verdict, type BenchOptions, type BenchResult, type Ratio } from "../subject.ts";
+import { FULL } from "./cases.ts";
+import { startWorkerRelay, WINDOW } from "./throughput.ts";
+
+const SESSIONS = [10, 1_000, 5_000];
+/** 1→10, 100 frames a second: 50,000 events delivered a second. */
+const FLOW = { ...FULL, subscribers: 10, rate: 100 };
+/** On the CPU of a delivered event beside so many sessions, divided by that beside the fewest. */
+const CPU_RATIO_MAX = 1.2;
+/** On the memory of an idle peer, divided by that of a bare socket held by a Worker with a trunk. */
+const MEMORY_RATIO_MAX = 1.25;
+/** Fewer take less than what the memory of a server that does nothing goes up and down by. */
+const MEMORY_SESSIONS_MIN = 1_000;
+const WARM_UP_MS = 4_000;
+
+/** Loads a fabric of each size, and a relay as large as the largest, in turn. */
+export function growth(load: LoadProcess, options: BenchOptions): Promise<BenchResult> {
+  const { seconds, pairs, print } = options;
+  return using([...SESSIONS.map(() => startFabricServer), startWorkerRelay], async (servers) => {
+    const idleOf = (i: number) => SESSIONS[i] ?? SESSIONS.at(-1)!;
+    const targets = servers.map((server, i) => ({
+      ...targetOf(server, i < SESSIONS.length ? "native" : "relay"),
+      shape: { idle: idleOf(i) },
+    }));
+    // No load before the idle sessions: what it leaves in the heap would hide what they take.
+    const plan = { ...planOf(targets, FLOW, WINDOW, seconds * pairs), warmupMs: WARM_UP_MS };
+    const results = await load.run(plan);
+    print("");
+    for (const line of tableLines([
+      ["growth", "idle sessions", "µs/event", "KiB/idle session", "p50 ms", "p99 ms"],
+      ...results.map((r, i) => [
+        i < SESSIONS.length ? "  fabric" : "  bare relay",
+        String(idleOf(i)),
+        r.serverUsPerEvent.toFixed(3),
+        idleOf(i) < MEMORY_SESSIONS_MIN ? "" : r.idlePeerKiB.toFixed(0),
+        r.p50Ms.toFixed(2),
+        r.p99Ms.toFixed(2),
+      ]),
+    ])) {
+      print(line);
+    }
+    const ratios: Record<string, Ratio> = {};
+    const book = (name: string, value: number, max: number) => {
+      ratios[name] = { value, max };
+      print(`  ${name} ${value.toFixed(2)}${verdict({ value, max })}`);
+    };
+    for (const [i, sessions] of SESSIONS.entries()) {
+      if (i === 0) continue;
+      const value = results[i]!.serverUsPerEvent / results[0]!.serverUsPerEvent;
+      book(`growth CPU at ${sessions} / at ${SESSIONS[0]}`, value, CPU_RATIO_MAX);
+    }
+    const [own, bare] = [results.at(-2)!, results.at(-1)!];
+    book("growth memory fabric / bare", own.idlePeerKiB / bare.idlePeerKiB, MEMORY_RATIO_MAX);
+    const figures = results.flatMap((r, i) => {
+      const name = `growth ${idleOf(i)} ${i < SESSIONS.length ? "fabric" : "bare relay"}`;
+      return [
+        [`${name} ServerUsPerEvent`, r.serverUsPerEvent],
+        [`${name} IdlePeerKiB`, r.idlePeerKiB],
+      ] as const;
+    });
+    const lost = results.reduce((n, r) => n + r.lost + r.disordered, 0);
+    return { figures: Object.fromEntries(figures), ratios, lost };
+  });
+}
