@@ -104,7 +104,8 @@ class LogsWorld {
           if (world.random.chance(0.5)) this.#deploy(false);
           break;
         case 6:
-          this.#operate(world.random.pick([true, false, undefined]), logger);
+          if (world.random.chance(0.5)) this.#maintain(logger);
+          else this.#operate(world.random.pick([true, false, undefined]), logger);
           break;
         default:
           world.count("flush on request", logger.name);
@@ -130,6 +131,20 @@ class LogsWorld {
       if (world.fault("change not told", 0.3, logger.name)) continue;
       logger.tell(this.#layout.overrideOf(logger.name));
     }
+  }
+
+  /**
+   * A logger is disabled, restarted, and soon enabled again, while clients change their sessions: sessions that do not
+   * know yet that their client has gone still hold batches that the logger refuses meanwhile.
+   */
+  #maintain(logger: LoggerHost): void {
+    const { world } = this;
+    this.#operate(false, logger);
+    logger.crash("maintenance");
+    for (const shipper of this.#shippers) cutOne(world, shipper);
+    world.after(world.random.between(0, 6_000), () => {
+      if (world.faultScale > 0) this.#operate(true, logger);
+    });
   }
 
   /** A new layout restarts the objects at once; sessions of the old one may live on. */

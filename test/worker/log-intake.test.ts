@@ -21,7 +21,7 @@ const ALL: Grant = {
 };
 
 /** An intake over a logger of its own: what it replied, and how often it opened a trunk. */
-function bench(grant: Grant = ALL, logger = freshLogger()) {
+function bench(grant: Grant = ALL, logger = freshLogger(), override = NO_OVERRIDE) {
   const replies: Frame[] = [];
   const state = { opened: 0, failOpens: 0 };
   const intake = new LogIntake({
@@ -32,7 +32,7 @@ function bench(grant: Grant = ALL, logger = freshLogger()) {
     },
     reply: (frame) => replies.push(frame),
     layout: parseLayout({ loggers: [{ name: logger }] }),
-    overrideOf: () => NO_OVERRIDE,
+    overrideOf: () => override,
     grant,
     instance: writerId(50),
     nowMs: () => Date.now(),
@@ -80,6 +80,15 @@ describe("log batches of a session", () => {
     const none = bench({ ...ALL, logs: [] }, logger);
     none.intake.handle({ type: "logResume", logger, writer: writerId(1), birthMs: Date.now() });
     expect(shortOf(none.replies)).toEqual(["forbidden 0"]);
+  });
+
+  it("[R34] are refused by a logger that learns of its disabling with the trunk alone", async () => {
+    const { intake, replies, batch, stub } = bench(ALL, freshLogger(), { epoch: 1, enabled: false });
+    intake.handle(batch(1, lines("a", 1)));
+    await intake.idle();
+    expect(shortOf(replies)).toEqual(["logger_disabled 1"]);
+    expect(await stub.stat()).toMatchObject({ enabled: false, bufferedBatches: 0 });
+    intake.close();
   });
 
   it("[R17] are sent again over a new trunk when the old one is lost, and stored once", async () => {
