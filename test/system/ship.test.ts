@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCli } from "../support/cli.ts";
 import { CLI, startServe, tempDir, type ServeProcess } from "../support/fabric.ts";
 import { linesOf, readR2Objects } from "../support/r2-files.ts";
 
@@ -82,6 +83,44 @@ describe("selvedge ship", () => {
     expect(await storedByLogger("later")).toEqual({});
     expect((await ship([path])).status).toBe(0);
     expect(await storedByLogger("later")).toEqual({ one: 1 });
+  });
+
+  it("[A2] a log record with a column of every type is read back with equal values", async () => {
+    const columns: readonly (readonly [type: string, tsv: string, value: unknown])[] = [
+      ["bool", "T", true],
+      ["count", "42", 42],
+      ["int", "-7", -7],
+      ["double", "2.5", 2.5],
+      ["time", "1521911720.865716", 1521911720.865716],
+      ["interval", "0.25", 0.25],
+      ["string", "caf\u00e9\\x09tab", "caf\u00e9\ttab"],
+      ["enum", "Notice::LOG", "Notice::LOG"],
+      ["port", "443", 443],
+      ["addr", "2001:db8::1", "2001:db8::1"],
+      ["subnet", "192.0.2.0/24", "192.0.2.0/24"],
+      ["set[count]", "1,2", [1, 2]],
+      ["vector[string]", "a,b", ["a", "b"]],
+      ["set[addr]", "(empty)", []],
+    ];
+    const record = Object.fromEntries(columns.map(([, , value], i) => [`f${i}`, value]));
+    const lines = [
+      ["#separator", "\\x09"].join(" "),
+      "#set_separator\t,",
+      "#empty_field\t(empty)",
+      "#unset_field\t-",
+      "#path\teverytype",
+      ["#fields", ...Object.keys(record), "unset"].join("\t"),
+      ["#types", ...columns.map(([type]) => type), "string"].join("\t"),
+      [...columns.map(([, tsv]) => tsv), "-"].join("\t"),
+    ];
+    expect((await ship([file("everytype.log", `${lines.join("\n")}\n`)])).status).toBe(0);
+    const { stdout } = await runCli(["logs", "cat", "everytype", "--json", "--url", serve.url]);
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([record]);
   });
 
   it("says what is wrong with the command line or a file", async () => {
