@@ -21,11 +21,13 @@ export interface Comparison {
   readonly isTimed: boolean;
   /** The fabric first. */
   readonly sides: readonly ComparedSide[];
+  /** How many of the first sides are the fabric's, each to be compared with all others; by default 1. */
+  readonly own?: number;
   readonly print: (line: string) => void;
 }
 
 /** Prints one case and returns its part of the result. */
-export function compare({ name, isTimed, sides, print }: Comparison): BenchResult {
+export function compare({ name, isTimed, sides, own = 1, print }: Comparison): BenchResult {
   const heading = isTimed ? ["p50 ms", "p99 ms"] : ["events/s", "spread", "generator max/s"];
   const columns = ["server µs/event", "server cores", "generator cores", "idle MiB", "peak MiB"];
   print("");
@@ -36,13 +38,15 @@ export function compare({ name, isTimed, sides, print }: Comparison): BenchResul
     print(line);
   }
   const ratios: Record<string, Ratio> = {};
-  for (const side of sides.slice(1)) {
-    const each = sides[0]!.results.map((own, i) => figure(own, isTimed) / figure(side.results[i]!, isTimed));
-    const ratio: Ratio = { value: median(each), ...side.budget };
-    ratios[`${name} / ${side.name}`] = ratio;
-    print(
-      `  ${sides[0]!.name} / ${side.name} ${ratio.value.toFixed(2)} (${spread(each, 2)})${verdict(ratio)}`,
-    );
+  for (const ours of sides.slice(0, own)) {
+    for (const side of sides.slice(own)) {
+      const each = ours.results.map(
+        (result, i) => figure(result, isTimed) / figure(side.results[i]!, isTimed),
+      );
+      const ratio: Ratio = { value: median(each), ...side.budget };
+      ratios[own === 1 ? `${name} / ${side.name}` : `${name} ${ours.name} / ${side.name}`] = ratio;
+      print(`  ${ours.name} / ${side.name} ${ratio.value.toFixed(2)} (${spread(each, 2)})${verdict(ratio)}`);
+    }
   }
   return { figures: figuresOf(name, isTimed, sides), ratios, lost: reportDefects(sides, isTimed, print) };
 }

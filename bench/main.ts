@@ -5,10 +5,11 @@
 import { parseArgs } from "node:util";
 import { run as fabric } from "./fabric/main.ts";
 import { run as jsonV1 } from "./json-v1/main.ts";
+import { run as peers } from "./peers/main.ts";
 import { machine, stepNs } from "./machine.ts";
 import { isWithin, type BenchResult, type Subject } from "./subject.ts";
 
-const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric };
+const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers };
 
 const USAGE = `npm run bench -- [SUBJECT…] [options]      subjects: ${Object.keys(SUBJECTS).join(", ")}
   --pairs N      pairs of runs, medians of which are reported (7)

@@ -3,7 +3,7 @@
  * real encoders; then only its number, the first event's counter and time and, with several topics, the topic change
  * in place. The bare relay is sent the same bytes.
  */
-import { count, string } from "../../src/data/value.ts";
+import { count, string, type Value } from "../../src/data/value.ts";
 import { encodeFrame } from "../../src/protocol/frame-codec.ts";
 import { ENCODING } from "../../src/protocol/frame.ts";
 import { parseTopic } from "../../src/protocol/topic.ts";
@@ -58,6 +58,12 @@ export function batchPayload(publisher: number, events: number): Uint8Array {
   return Buffer.concat([first, ...Array.from({ length: events - 1 }, () => rest)]);
 }
 
+/** The counter in an event's arguments. */
+export function counterOfArgs(args: readonly Value[]): number {
+  const counter = args[1];
+  return counter?.type === "count" ? Number(counter.value) - BASE : -1;
+}
+
 const uint32 = (value: number) => Uint8Array.of(0x1a, value >>> 24, value >>> 16, value >>> 8, value);
 const PAYLOAD = Buffer.from(batchPayload(0, 1));
 const PUBLISHER_AT = PAYLOAD.indexOf(Uint8Array.of(0x18, PUBLISHER_BASE)) + 1;
@@ -90,6 +96,11 @@ export interface BatchShape {
   readonly events: number;
   /** Topics that the frames go round. */
   readonly topics: number;
+}
+
+/** Writes the counter into a payload. */
+export function setBatchCounter(payload: Uint8Array, counter: number): void {
+  putUint32((at, byte) => (payload[at] = byte), COUNTER_AT, BASE + counter);
 }
 
 /** A publisher's frame, with the place of its payload in it. */

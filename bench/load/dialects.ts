@@ -1,10 +1,12 @@
 /** What load clients can speak. */
 import type { Dialect } from "./client.ts";
 import { jsonV1Dialect } from "./json-v1-dialect.ts";
+import { natsDialect } from "./nats-dialect.ts";
 import { nativeDialect } from "./native-dialect.ts";
 import { partyDialect, relayDialect } from "./relay-dialect.ts";
+import { sdkDialect } from "./sdk-dialect.ts";
 
-export type DialectName = "json-v1" | "bare" | "native" | "relay" | "party";
+export type DialectName = "json-v1" | "bare" | "native" | "relay" | "party" | "sdk" | "nats";
 
 export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   "json-v1": jsonV1Dialect,
@@ -12,4 +14,6 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   native: nativeDialect,
   relay: relayDialect,
   party: partyDialect,
+  sdk: sdkDialect,
+  nats: natsDialect,
 };

@@ -11,6 +11,8 @@ export interface LoadTarget {
   readonly pid: number;
   /** What is different from the plan's shape at this target. */
   readonly shape?: Partial<LoadShape>;
+  /** Instead of the plan's window: a server of single events would take too long to empty the same. */
+  readonly window?: number;
 }
 
 /** Who publishes and who subscribes. */

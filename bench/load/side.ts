@@ -40,7 +40,7 @@ export class Side {
     this.#target = target;
     this.#shape = { ...plan.shape, ...target.shape };
     this.#unitEvents = DIALECTS[target.dialect].unitEvents(this.#shape);
-    this.#window = Math.max(1, Math.floor(plan.window / this.#unitEvents));
+    this.#window = Math.max(1, Math.floor((target.window ?? plan.window) / this.#unitEvents));
     this.#rssIdleMiB = memoryMiB(target.pid).now;
   }
 
@@ -96,7 +96,8 @@ export class Side {
     const memory = memoryMiB(this.#target.pid);
     const clients = [...this.#lanes.map((l) => l.publisher), ...this.#subscribers, ...this.#idle];
     await Promise.all(clients.map((client) => client.close()));
-    const { events, ms, serverSeconds, loadUs } = this.#measured;
+    const { events, serverSeconds, loadUs } = this.#measured;
+    const ms = Math.max(this.#measured.ms, 1); // 0 when the warm-up lost events already
     const ages = this.#agesUs.toSorted((a, b) => a - b);
     const quantileMs = (q: number) =>
       (ages[Math.min(ages.length - 1, Math.floor(ages.length * q))] ?? 0) / 1000;

@@ -1,10 +1,10 @@
 /** `--profile`: where the fabric's JavaScript spends its time under a load. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { bundleWorker, readWorkerConfig } from "../../src/cli/bundle.ts";
 import type { LoadProcess } from "../load/load-process.ts";
 import type { LoadShape, LoadTarget } from "../load/plan.ts";
+import { freePort } from "../free-port.ts";
 import { planOf, targetOf } from "../load/rounds.ts";
 import { startFabricServer } from "../server.ts";
 import { profileWhile } from "./inspector.ts";
@@ -49,13 +49,4 @@ export async function profileFabric(load: LoadProcess, options: ProfiledLoad): P
   } finally {
     await fabric.close();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
