@@ -3,13 +3,14 @@
  * 2 for a wrong command line.
  */
 import { parseArgs } from "node:util";
+import { run as cost } from "./cost/main.ts";
 import { run as fabric } from "./fabric/main.ts";
 import { run as jsonV1 } from "./json-v1/main.ts";
 import { run as peers } from "./peers/main.ts";
 import { machine, stepNs } from "./machine.ts";
 import { isWithin, type BenchResult, type Subject } from "./subject.ts";
 
-const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers };
+const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers, cost };
 
 const USAGE = `npm run bench -- [SUBJECT…] [options]      subjects: ${Object.keys(SUBJECTS).join(", ")}
   --pairs N      pairs of runs, medians of which are reported (7)

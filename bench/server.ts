@@ -19,6 +19,9 @@ export interface Server {
 export interface ServerOptions {
   /** Port for the V8 inspector; without one it is off. */
   readonly inspectorPort?: number;
+  /** As in `startFabric`. */
+  readonly main?: string;
+  readonly layout?: unknown;
 }
 
 /** Starts the fabric on an empty state folder, open, as `selvedge serve` runs it. */

@@ -13,6 +13,8 @@ export interface LoadTarget {
   readonly shape?: Partial<LoadShape>;
   /** Instead of the plan's window: a server of single events would take too long to empty the same. */
   readonly window?: number;
+  /** Path that answers with figures of the server as JSON: asked before the measured slices and after them. */
+  readonly probe?: string;
 }
 
 /** Who publishes and who subscribes. */
@@ -70,4 +72,6 @@ export interface LoadResult {
   readonly rssPeakMiB: number;
   /** Memory that the idle connections took, each, KiB; 0 without any. */
   readonly idlePeerKiB: number;
+  /** What the target's probe answered before and after. */
+  readonly probed?: readonly [before: unknown, after: unknown];
 }

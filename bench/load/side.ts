@@ -27,6 +27,7 @@ export class Side {
   readonly #unitEvents: number;
   #idle: IdleClient[] = [];
   #idlePeerKiB = 0;
+  #probedBefore: unknown;
   #subscribers: ReadingClient[] = [];
   #lanes: Lane[] = [];
   #isSending = false;
@@ -70,6 +71,7 @@ export class Side {
   /** Loads the target for `ms` and waits until everything has arrived; `isMeasured` adds it to the result. */
   async slice(ms: number, isMeasured: boolean): Promise<void> {
     if (this.#missing() > 0) return; // an earlier slice lost events: the result is known
+    if (isMeasured && this.#probedBefore === undefined) this.#probedBefore = await this.#probe();
     const { pid } = this.#target;
     const before = { units: this.#deliveries, server: cpuSeconds(pid), ms: performance.now() };
     const load = process.cpuUsage();
@@ -89,11 +91,17 @@ export class Side {
     };
   }
 
+  async #probe(): Promise<unknown> {
+    const { origin, probe } = this.#target;
+    return probe === undefined ? undefined : (await fetch(origin + probe)).json();
+  }
+
   /** Closes all clients and tells what was measured. */
   async finish(): Promise<LoadResult> {
     const closed = this.#subscribers.flatMap((s) => (s.closed === undefined ? [] : [s.closed]));
     const lost = this.#missing() * this.#unitEvents;
     const memory = memoryMiB(this.#target.pid);
+    const probedAfter = await this.#probe();
     const clients = [...this.#lanes.map((l) => l.publisher), ...this.#subscribers, ...this.#idle];
     await Promise.all(clients.map((client) => client.close()));
     const { events, serverSeconds, loadUs } = this.#measured;
@@ -116,6 +124,7 @@ export class Side {
       rssMiB: memory.now,
       rssPeakMiB: memory.peak,
       idlePeerKiB: this.#idlePeerKiB,
+      ...(probedAfter === undefined ? {} : { probed: [this.#probedBefore, probedAfter] as const }),
     };
   }
 

@@ -28,6 +28,8 @@ export interface FabricOptions {
   readonly key?: string;
   /** Whether requests need no token. Only for a loopback address. */
   readonly open: boolean;
+  /** Module to run in place of wrangler.toml's main; it exports the same classes. */
+  readonly main?: string;
   /** Further variables of the Worker. */
   readonly vars?: Readonly<Record<string, string>>;
   /** Port of workerd's V8 inspector, on 127.0.0.1. Off without one: it slows the runtime down. */
@@ -71,7 +73,7 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   };
   try {
     const config = await readWorkerConfig();
-    const script = bundleWorker(config.main);
+    const script = bundleWorker(options.main ?? config.main);
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
     const onRestart = () => keepTrack(guard, state, url);
     miniflare = new Miniflare(runtimeOptions(options, config, script, { host, port }, state, onRestart));
