@@ -1,13 +1,14 @@
 /**
- * CBOR, the internal and native wire form. The only import of cbor-x: the build without code generation, because the
+ * CBOR, the internal and native wire form. Decoded by cbor-x, whose only import this is: the build without code generation, because the
  * default one throws inside a request once the Worker has started; records off, because they are not plain CBOR.
  */
-import { Encoder } from "cbor-x/index-no-eval";
+import { Decoder } from "cbor-x/index-no-eval";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { writeItem } from "./cbor-item.ts";
 import { CborReader, MAJOR, SIMPLE } from "./cbor-reader.ts";
 
-const codec = new Encoder({
+const codec = new Decoder({
   useRecords: false,
   mapsAsObjects: true,
   tagUint8Array: false,
@@ -16,7 +17,7 @@ const codec = new Encoder({
 
 /** Encodes one item made of null, booleans, numbers, bigints, strings, Uint8Arrays, arrays and plain objects. */
 export function encodeItem(item: unknown): Uint8Array {
-  return codec.encode(item);
+  return writeItem(item);
 }
 
 /**
