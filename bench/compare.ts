@@ -1,4 +1,5 @@
 /** The table of one case: medians of several servers that were loaded in turn, and ratios of the first to others. */
+import { chartSvg } from "./chart.ts";
 import type { LoadResult } from "./load/plan.ts";
 import { grouped, median, spread, tableLines } from "./statistics.ts";
 import { verdict, type BenchResult, type Ratio } from "./subject.ts";
@@ -6,7 +7,7 @@ import { verdict, type BenchResult, type Ratio } from "./subject.ts";
 /** Below this something else than the server limited a figure: other work on the machine, or the generator. */
 const SATURATED_CORES = 0.9;
 
-export interface ComparedSide {
+interface ComparedSide {
   /** As in the table. */
   readonly name: string;
   /** One for each round. */
@@ -108,4 +109,18 @@ function figuresOf(name: string, isTimed: boolean, sides: readonly ComparedSide[
     ].map(([unit, value]) => [`${name} ${side.name} ${unit}`, value] as const);
   });
   return Object.fromEntries(all);
+}
+
+/** Rates of several cases as a chart. */
+export function rateChart(
+  title: string,
+  { figures }: BenchResult,
+  cases: readonly string[],
+  sides: readonly string[],
+): string {
+  const groups = cases.map((label) => ({
+    label,
+    bars: sides.map((series) => ({ series, value: figures[`${label} ${series} EventsPerSecond`] ?? 0 })),
+  }));
+  return chartSvg({ title, unit: "events delivered per second", groups, format: grouped });
 }

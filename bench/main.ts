@@ -2,6 +2,8 @@
  * `npm run bench [-- SUBJECT…]`. Exit status 1 when an event was lost, and with --strict also when a budget is missed;
  * 2 for a wrong command line.
  */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { run as cost } from "./cost/main.ts";
 import { run as fabric } from "./fabric/main.ts";
@@ -12,12 +14,15 @@ import { isWithin, type BenchResult, type Subject } from "./subject.ts";
 
 const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers, cost };
 
+const CHARTS = join(import.meta.dirname, "../docs/bench");
+
 const USAGE = `npm run bench -- [SUBJECT…] [options]      subjects: ${Object.keys(SUBJECTS).join(", ")}
   --pairs N      pairs of runs, medians of which are reported (7)
   --seconds S    measured time of each server in each pair (1.5)
   --only TEXT    only cases whose name contains TEXT
   --strict       a missed budget is a failure
   --json         one object of figures and ratios as the last line
+  --charts       write docs/bench/*.svg of what was measured
   --profile      CPU profiles of the fabric's JavaScript instead of figures
   --out DIR      where profiles go (.selvedge/profiles)
 `;
@@ -39,13 +44,21 @@ async function main(args: string[]): Promise<number> {
     console.log(`\n# ${name}`);
     subjects[name] = await SUBJECTS[name]!({ ...options, print: (line) => console.log(line) });
   }
+  if (options.charts) for (const result of Object.values(subjects)) await writeCharts(result);
   const lost = Object.values(subjects).reduce((n, result) => n + result.lost, 0);
   const missed = Object.entries(subjects).flatMap(([subject, { ratios }]) =>
     Object.entries(ratios).flatMap(([name, ratio]) => (isWithin(ratio) ? [] : [`${subject} ${name}`])),
   );
   console.log(`\nlost ${lost}; budgets missed: ${missed.join(", ") || "none"}`);
-  if (options.json) console.log(JSON.stringify({ machine: about, subjects, lost, missed }));
+  if (options.json) {
+    const isFigure = (key: string, value: unknown) => (key === "charts" ? undefined : value);
+    console.log(JSON.stringify({ machine: about, subjects, lost, missed }, isFigure));
+  }
   return lost > 0 || (options.strict && missed.length > 0) ? 1 : 0;
+}
+
+async function writeCharts({ charts = {} }: BenchResult): Promise<void> {
+  for (const [file, svg] of Object.entries(charts)) await writeFile(join(CHARTS, file), svg);
 }
 
 function parse(args: string[]) {
@@ -59,6 +72,7 @@ function parse(args: string[]) {
         only: { type: "string" },
         out: { type: "string", default: ".selvedge/profiles" },
         profile: { type: "boolean", default: false },
+        charts: { type: "boolean", default: false },
         strict: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
@@ -73,6 +87,7 @@ function parse(args: string[]) {
       seconds,
       only: values.only,
       profileDir: values.profile ? values.out : undefined,
+      charts: values.charts,
       strict: values.strict,
       json: values.json,
     };

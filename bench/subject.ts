@@ -24,6 +24,8 @@ export interface BenchResult {
   /** Medians; each name ends with its unit. */
   readonly figures: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, Ratio>>;
+  /** SVG by file name. */
+  readonly charts?: Readonly<Record<string, string>>;
   /** Events lost, repeated or out of order in all runs. Anything but 0 is a defect. */
   readonly lost: number;
 }
@@ -43,7 +45,7 @@ export function verdict(ratio: Ratio): string {
   return `, budget ${bound}: ${isWithin(ratio) ? "ok" : "FAIL"}`;
 }
 
-/** Several results as one. */
+/** Several results as one, without their charts. */
 export function merged(results: readonly BenchResult[]): BenchResult {
   return {
     figures: Object.assign({}, ...results.map((r) => r.figures)) as BenchResult["figures"],

@@ -1,6 +1,7 @@
 /** What a million events cost in production, from counts of real runs at several rates. See README.md. */
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseLayout } from "../../src/cluster/layout.ts";
+import { chartSvg } from "../chart.ts";
 import { EVENT_BYTES } from "../load/batch.ts";
 import { startLoadProcess, type LoadProcess } from "../load/load-process.ts";
 import { planOf, targetOf } from "../load/rounds.ts";
@@ -11,7 +12,7 @@ import { billOf, totalOf, type Bill } from "./bill.ts";
 import { COUNTS_PATH, countsBetween, type Counts } from "./counts.ts";
 import { sqliteStorage } from "./prices.ts";
 
-const COUNTED_FABRIC = join(import.meta.dirname, "counted-fabric.ts");
+const COUNTED_FABRIC = fileURLToPath(import.meta.resolve("./counted-fabric.ts"));
 
 /** Events per second of all publishers together. */
 const RATES = [10, 100, 1_000, 5_000];
@@ -63,7 +64,20 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   } finally {
     load.close();
   }
-  return merged(results);
+  const result = merged(results);
+  return options.only === undefined ? { ...result, charts: { "cost.svg": costChart(result) } } : result;
+}
+
+function costChart({ figures }: BenchResult): string {
+  const groups = RATES.map((rate) => ({
+    label: `${rate} events/s`,
+    bars: VARIANTS.flatMap(({ name }) => {
+      const value = figures[`${name} ${rate}/s DollarsPerMillion`];
+      return value === undefined ? [] : [{ series: name, value }];
+    }),
+  }));
+  const format = (dollars: number) => `$${dollars.toFixed(4)}`;
+  return chartSvg({ title: "The bill", unit: "$ for a million events", groups, format });
 }
 
 /** Whether this release's layout has a meaning for every field. */

@@ -1,4 +1,5 @@
 /** What sessions cost that are subscribed and get nothing: CPU of a fixed flow beside them, and memory. */
+import { chartSvg } from "../chart.ts";
 import type { LoadProcess } from "../load/load-process.ts";
 import { planOf, targetOf } from "../load/rounds.ts";
 import { startFabricServer, using } from "../server.ts";
@@ -65,5 +66,24 @@ export function growth(load: LoadProcess, options: BenchOptions): Promise<BenchR
     });
     const lost = results.reduce((n, r) => n + r.lost + r.disordered, 0);
     return { figures: Object.fromEntries(figures), ratios, lost };
+  });
+}
+
+/** CPU of a delivered event by sessions. */
+export function growthChart({ figures }: BenchResult): string {
+  const bar = (series: string, sessions: number) => ({
+    series,
+    value: figures[`growth ${sessions} ${series} ServerUsPerEvent`] ?? 0,
+  });
+  const groups = SESSIONS.map((sessions, i) => ({
+    label: `${sessions} sessions`,
+    bars: [bar("fabric", sessions), ...(i === SESSIONS.length - 1 ? [bar("bare relay", sessions)] : [])],
+  }));
+  const format = (value: number) => value.toFixed(2);
+  return chartSvg({
+    title: "Server CPU beside idle sessions",
+    unit: "µs per delivered event",
+    groups,
+    format,
   });
 }

@@ -1,12 +1,13 @@
 /** Native events through the fabric, against a bare relay of the same frames over Worker-held sessions. See README.md. */
+import { rateChart } from "../compare.ts";
 import { startLoadProcess } from "../load/load-process.ts";
 import { profileFabric } from "../profile/fabric.ts";
 import { merged, type BenchOptions, type BenchResult } from "../subject.ts";
 import { CASES } from "./cases.ts";
-import { growth } from "./growth.ts";
+import { growth, growthChart } from "./growth.ts";
 import { latency } from "./latency.ts";
 import { WINDOW, compareCase } from "./throughput.ts";
-import { topics } from "./topics.ts";
+import { TOPIC_SIDES, topics } from "./topics.ts";
 
 /** Runs all cases whose name fits, or profiles those of throughput. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
@@ -31,5 +32,16 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   } finally {
     load.close();
   }
-  return merged(results);
+  const result = merged(results);
+  return only === "" ? { ...result, charts: charts(result) } : result;
+}
+
+/** Of a whole run. */
+function charts(result: BenchResult): Record<string, string> {
+  const names = CASES.map((c) => c.name);
+  return {
+    "fabric-throughput.svg": rateChart("Native events", result, names, ["fabric", "bare relay"]),
+    "fabric-topics.svg": rateChart("Frames over many topics", result, ["topics"], TOPIC_SIDES),
+    "fabric-growth.svg": growthChart(result),
+  };
 }

@@ -10,6 +10,9 @@ import { WINDOW } from "./throughput.ts";
 /** The last is past what the fabric's caches of topics hold. */
 const COUNTS = [1, 100, 10_000];
 
+/** Names of the sides. */
+export const TOPIC_SIDES = COUNTS.map((count) => `${count} topic${count === 1 ? "" : "s"}`);
+
 /** Runs the same load over the counts of topics, on a fabric each. */
 export function topics(load: LoadProcess, options: BenchOptions): Promise<BenchResult> {
   const { seconds, pairs: rounds, print } = options;
@@ -21,8 +24,8 @@ export function topics(load: LoadProcess, options: BenchOptions): Promise<BenchR
         shape: { topics: COUNTS[i]! },
       }));
       const results = await runRounds(load, targets, FULL, { window: WINDOW, seconds, rounds });
-      const sides = COUNTS.map((count, i) => ({
-        name: `${count} topic${count === 1 ? "" : "s"}`,
+      const sides = TOPIC_SIDES.map((name, i) => ({
+        name,
         results: results.map((round) => round[i]!),
       }));
       return compare({ name: "topics", isTimed: false, sides, print });

@@ -1,6 +1,6 @@
 /** The fabric beside NATS, a partyserver room and bare relays: the same events, in turn, in one run. See README.md. */
 import { fileURLToPath } from "node:url";
-import { compare } from "../compare.ts";
+import { compare, rateChart } from "../compare.ts";
 import { CASES } from "../fabric/cases.ts";
 import { startWorkerRelay, WINDOW } from "../fabric/throughput.ts";
 import { startLoadProcess, type LoadProcess } from "../load/load-process.ts";
@@ -61,7 +61,10 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   } finally {
     load.close();
   }
-  return merged(results);
+  const result = merged(results);
+  if (options.only !== undefined) return result;
+  const sides = PEERS.map((peer) => peer.name);
+  return { ...result, charts: { "peers.svg": rateChart("Beside other brokers", result, NAMES, sides) } };
 }
 
 function compareCase(
