@@ -26,3 +26,8 @@ export function countsBetween(before: Counts, after: Counts): Counts {
   const names = Object.keys(after) as (keyof Counts)[];
   return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as Counts;
 }
+
+/** Counts times a factor. */
+export function scaled(counts: Counts, factor: number): Counts {
+  return Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, v * factor])) as unknown as Counts;
+}

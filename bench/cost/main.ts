@@ -6,11 +6,12 @@ import { EVENT_BYTES } from "../load/batch.ts";
 import { startLoadProcess, type LoadProcess } from "../load/load-process.ts";
 import { planOf, targetOf } from "../load/rounds.ts";
 import { startFabricServer, using } from "../server.ts";
-import { tableLines } from "../statistics.ts";
 import { merged, verdict, type BenchOptions, type BenchResult, type Ratio } from "../subject.ts";
-import { billOf, totalOf, type Bill } from "./bill.ts";
-import { COUNTS_PATH, countsBetween, type Counts } from "./counts.ts";
+import { billOf, totalOf } from "./bill.ts";
+import { COUNTS_PATH, countsBetween, scaled, type Counts } from "./counts.ts";
+import { priceLogs } from "./logs.ts";
 import { sqliteStorage } from "./prices.ts";
+import { printTables, type Priced } from "./tables.ts";
 
 const COUNTED_FABRIC = fileURLToPath(import.meta.resolve("./counted-fabric.ts"));
 
@@ -49,7 +50,10 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-/** Runs every variant at every rate. */
+const startCounted = (layout?: unknown) =>
+  startFabricServer({ main: COUNTED_FABRIC, ...(layout === undefined ? {} : { layout }) });
+
+/** Runs every variant at every rate, and ships a log. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const load = startLoadProcess();
   const results: BenchResult[] = [];
@@ -61,6 +65,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
       }
       results.push(await priceVariant(variant, load, options));
     }
+    if ("logs".includes(options.only ?? "")) results.push(await priceLogs(startCounted, options));
   } finally {
     load.close();
   }
@@ -90,14 +95,7 @@ function isKnown(layout: Readonly<Record<string, unknown>>): boolean {
   }
 }
 
-/** What a run at one rate has cost, for each million events published. */
-interface Priced {
-  readonly rate: number;
-  readonly counts: Counts;
-  readonly events: number;
-  readonly cpuMs: number;
-  readonly bill: Bill;
-  readonly storage: number;
+interface PricedRate extends Priced {
   readonly lost: number;
 }
 
@@ -106,25 +104,28 @@ async function priceVariant(
   load: LoadProcess,
   options: BenchOptions,
 ): Promise<BenchResult> {
-  const priced: Priced[] = [];
+  const priced: PricedRate[] = [];
   for (const rate of RATES) priced.push(await price(variant, rate, load, options));
-  printTable(variant, priced, options.print);
+  printTables(variant.name, "events", priced, options.print);
   const perMillion = (p: Priced) => totalOf(p.bill) + p.storage;
   const ratio: Ratio = { value: perMillion(priced.at(-1)!), max: variant.max };
   options.print(`  $ for a million events at ${RATES.at(-1)!}/s: ${ratio.value.toFixed(4)}${verdict(ratio)}`);
   return {
     figures: Object.fromEntries(
-      priced.map((p) => [`${variant.name} ${p.rate}/s DollarsPerMillion`, perMillion(p)]),
+      priced.map((p, i) => [`${variant.name} ${RATES[i]!}/s DollarsPerMillion`, perMillion(p)]),
     ),
     ratios: { [`${variant.name}, $ per million at ${RATES.at(-1)!}/s`]: ratio },
     lost: priced.reduce((n, p) => n + p.lost, 0),
   };
 }
 
-function price(variant: Variant, rate: number, load: LoadProcess, options: BenchOptions): Promise<Priced> {
-  const start = () =>
-    startFabricServer({ main: COUNTED_FABRIC, ...(variant.layout && { layout: variant.layout }) });
-  return using([start], async ([fabric]) => {
+function price(
+  variant: Variant,
+  rate: number,
+  load: LoadProcess,
+  options: BenchOptions,
+): Promise<PricedRate> {
+  return using([() => startCounted(variant.layout)], async ([fabric]) => {
     const target = { ...targetOf(fabric!, variant.dialect), probe: COUNTS_PATH };
     const shape = { ...SHAPE, rate: rate / SHAPE.publishers };
     const seconds = Math.max(SECONDS_MIN, options.seconds);
@@ -136,62 +137,6 @@ function price(variant: Variant, rate: number, load: LoadProcess, options: Bench
     const cpuMs = (serverUsPerEvent * delivered * (MILLION / events)) / 1000;
     const bill = billOf(counts, cpuMs);
     const storage = sqliteStorage(MILLION * EVENT_BYTES, variant.keptS);
-    return { rate, counts, events, cpuMs, bill, storage, lost: lost + disordered };
+    return { label: `  ${rate} events/s`, counts, cpuMs, bill, storage, lost: lost + disordered };
   });
-}
-
-function scaled(counts: Counts, factor: number): Counts {
-  return Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, v * factor])) as unknown as Counts;
-}
-
-function printTable({ name }: Variant, priced: readonly Priced[], print: (line: string) => void): void {
-  const thousands = (n: number) => (n / 1000).toFixed(n < 10_000 ? 2 : 0);
-  const dollars = (n: number) => n.toFixed(4);
-  print("");
-  for (const line of tableLines([
-    [
-      `${name}: thousands for a million events`,
-      "frames in",
-      "requests",
-      "rows read",
-      "rows written",
-      "awake s",
-      "CPU ms",
-    ],
-    ...priced.map(({ rate, counts, cpuMs }) => [
-      `  ${rate} events/s`,
-      thousands(counts.objectFrames),
-      thousands(counts.workerRequests + counts.objectRequests),
-      thousands(counts.rowsRead),
-      thousands(counts.rowsWritten),
-      thousands(counts.awakeMs / 1000),
-      thousands(cpuMs),
-    ]),
-  ])) {
-    print(line);
-  }
-  for (const line of tableLines([
-    [
-      `${name}: $ for a million events`,
-      "Worker CPU",
-      "object requests",
-      "duration",
-      "rows",
-      "R2",
-      "storage",
-      "total",
-    ],
-    ...priced.map(({ rate, bill, storage }) => [
-      `  ${rate} events/s`,
-      dollars(bill.workerCpu + bill.workerRequests),
-      dollars(bill.objectRequests),
-      dollars(bill.objectDuration),
-      dollars(bill.rows),
-      dollars(bill.r2),
-      dollars(storage),
-      dollars(totalOf(bill) + storage),
-    ]),
-  ])) {
-    print(line);
-  }
 }
