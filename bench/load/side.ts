@@ -144,8 +144,14 @@ export class Side {
 
   async #load(ms: number): Promise<void> {
     if (this.#shape.rate > 0) {
+      let owed = 0;
       const metronome = startMetronome(this.#shape.rate, (due) => {
-        for (const { publisher } of this.#lanes) publisher.send(due);
+        owed += due;
+        // What the window holds back is sent late, not never.
+        const count = Math.min(owed, ...this.#lanes.map((lane) => this.#credit(lane)));
+        if (count <= 0) return;
+        owed -= count;
+        for (const { publisher } of this.#lanes) publisher.send(count);
       });
       await sleep(ms);
       metronome.stop();
@@ -174,12 +180,17 @@ export class Side {
   /** Lets every publisher send up to its window beyond its slowest subscriber. */
   #pump(): void {
     if (!this.#isSending) return;
-    for (const { publisher, readers } of this.#lanes) {
-      let slowest = Infinity;
-      for (const reader of readers) slowest = Math.min(slowest, reader.tally.receivedFrom[publisher.index]!);
-      const credit = this.#window - (publisher.sent - slowest);
-      if (credit > 0) publisher.send(credit);
+    for (const lane of this.#lanes) {
+      const credit = this.#credit(lane);
+      if (credit > 0) lane.publisher.send(credit);
     }
+  }
+
+  /** Units that the window lets a publisher send now. */
+  #credit({ publisher, readers }: Lane): number {
+    let slowest = Infinity;
+    for (const reader of readers) slowest = Math.min(slowest, reader.tally.receivedFrom[publisher.index]!);
+    return this.#window - (publisher.sent - slowest);
   }
 
   #missing(): number {
