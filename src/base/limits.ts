@@ -129,6 +129,8 @@ export const LIMITS = {
   /** Back-off of a writer from a logger that is unavailable, ms: first try, factor 2, last. */
   shipRetryMs: 100,
   shipRetryMaxMs: 5_000,
+  /** Longest name of a source in a batch's range, bytes of UTF-8: it is kept with every writer's mark. */
+  logSourceBytesMax: 4 * KIB,
   /** Longest stream name, characters. */
   streamNameMax: 128,
   /** What a batch may inflate to, bytes for each byte of gzip, once it is past the free part (rule 19). */

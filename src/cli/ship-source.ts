@@ -15,6 +15,9 @@ const PROBE_BYTES = 4096;
 /** Enough behind a segment's end to hold an unfinished line and the chunk that it was cut in. */
 const WINDOW_BYTES = LIMITS.logRecordBytesMax + 2 * PROBE_BYTES + 512 * 1024;
 
+/** What stands behind the path in a source's name: device, inode and life. */
+const SUFFIX_BYTES_MAX = 64;
+
 /** What the state folder keeps for a source. */
 export interface SourceContext {
   readonly position: SourcePosition;
@@ -132,11 +135,17 @@ function placeOf({ source, context }: KnownSource, facts: FileFacts) {
 
 /** A name that no other source of the state has: an inode can come back, and a file can be truncated. */
 function freshName({ path, dev, ino }: FileFacts, state: ShipState): string {
-  const name = `${path}#${dev}:${ino}`;
+  const name = `${shortPath(path)}#${dev}:${ino}`;
   for (let life = 2, unique = name; ; life++) {
     if (!state.sources.has(unique)) return unique;
     unique = `${name}#${life}`;
   }
+}
+
+/** The path, or its hash where it would not fit the name of a source. */
+function shortPath(path: string): string {
+  const bytes = Buffer.from(path);
+  return bytes.length <= LIMITS.logSourceBytesMax - SUFFIX_BYTES_MAX ? path : `sha256:${sha256(bytes)}`;
 }
 
 /** Whether the file of a known source is no longer what it was. */

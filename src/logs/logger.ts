@@ -10,6 +10,7 @@ import { BatchBuffer, type BufferedBatch } from "./batch-buffer.ts";
 import { hourOf } from "./object-key.ts";
 import { planObject, type ObjectPlan } from "./object-plan.ts";
 import { PutQueue } from "./put-queue.ts";
+import { isSourceTooLong } from "./source-name.ts";
 import { isStreamName, type StreamName } from "./stream-name.ts";
 import { WriterMarks, type Judgement, type WriterMark } from "./writer-marks.ts";
 
@@ -234,6 +235,9 @@ export class Logger<From> {
   #refusal(frame: LogBatchFrame, judged: Judgement): Reason | undefined {
     if (judged.verdict === "refused") return judged;
     if (!isStreamName(frame.stream)) return { code: "invalid_data", message: "stream name is not allowed" };
+    if (isSourceTooLong(frame.range)) {
+      return { code: "too_large", message: `range.source has more than ${LIMITS.logSourceBytesMax} bytes` };
+    }
     if (frame.bytes.length === 0 || frame.bytes.length > LIMITS.logBatchBytesMax) {
       const bound = `1 to ${LIMITS.logBatchBytesMax} are allowed`;
       return { code: "too_large", message: `batch has ${frame.bytes.length} bytes, ${bound}` };

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { isSourceTooLong } from "../logs/source-name.ts";
 import { parseStreamName } from "../logs/stream-name.ts";
 import type { LogBatchFrame } from "../protocol/frame.ts";
 
@@ -16,7 +17,10 @@ const SENTINEL = gzipSync(new Uint8Array([0]));
 /** Throws `invalid_data`, `too_large` or `invalid_batch`. Cost: one inflation and one hash. */
 export function checkBatch(frame: LogBatchFrame): void {
   parseStreamName(frame.stream);
-  const { bytes, hash, records } = frame;
+  const { bytes, hash, records, range } = frame;
+  if (isSourceTooLong(range)) {
+    throw new FabricError("too_large", `range.source has more than ${LIMITS.logSourceBytesMax} bytes`);
+  }
   if (bytes.length > LIMITS.logBatchBytesMax) {
     throw new FabricError(
       "too_large",

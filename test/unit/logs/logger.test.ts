@@ -162,6 +162,13 @@ describe("the bounds of a batch and of the buffer", () => {
     expect(bench.ask(batch(2, { stream: "../x" }))).toEqual(["invalid_data at 1"]);
   });
 
+  it("takes a source of logSourceBytesMax bytes, and refuses one past it", () => {
+    const bench = new Bench();
+    const range = (length: number) => ({ source: "s".repeat(length), from: 0, to: 1 });
+    expect(bench.ask(batch(1, { range: range(LIMITS.logSourceBytesMax) }))).toEqual(["ack 1"]);
+    expect(bench.ask(batch(2, { range: range(LIMITS.logSourceBytesMax + 1) }))).toEqual(["too_large at 1"]);
+  });
+
   it("buffers logBufferBytesMax and refuses more as unavailable, until R2 has taken some", () => {
     const bench = new Bench();
     const bytes = new Uint8Array(LIMITS.logBatchBytesMax);

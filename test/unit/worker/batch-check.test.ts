@@ -61,6 +61,16 @@ describe("[R19] a log batch", () => {
     expect(codeOf(batchOf(text, { stream: "../conn" }))).toBe("invalid_data");
   });
 
+  it("names a source of at most logSourceBytesMax bytes", () => {
+    const from = (source: string) => batchOf(text, { range: { source, from: 0, to: 1 } });
+    const wide = "\u20ac".repeat(LIMITS.logSourceBytesMax / 4);
+    const at = `${wide}${"s".repeat(LIMITS.logSourceBytesMax / 4)}`;
+    expect(codeOf(from(at))).toBe("ok");
+    expect(codeOf(from(`${at}s`))).toBe("too_large");
+    expect(codeOf(from("s".repeat(LIMITS.logSourceBytesMax)))).toBe("ok");
+    expect(codeOf(from("s".repeat(LIMITS.logSourceBytesMax + 1)))).toBe("too_large");
+  });
+
   it("has at most logBatchBytesMax bytes", () => {
     // Stored, not compressed: the size is known.
     const sized = (size: number) => {
