@@ -3,6 +3,9 @@ import type { LoggerChoice } from "../logs/shipper.ts";
 import type { FabricError } from "../base/errors.ts";
 import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
 
+/** How long to try to reach a fabric that was never reached, ms: a wrong URL is more likely than a restart. */
+export const FIRST_PATIENCE_MS = 10_000;
+
 /** What the connection tells. It connects again by itself after `lost`. */
 export interface LogLinkEvents {
   welcome(loggers: readonly LoggerChoice[]): void;

@@ -78,15 +78,24 @@ export function formatReport(report: ShipReport, elapsedMs: number, isFlushed: b
   const megabytes = bytes / 1e6;
   const rate = seconds > 0 ? `, ${(megabytes / seconds).toFixed(1)} MB/s` : "";
   lines.push(
-    `${recordsOf(report)} records from ${report.files.length} files, ` +
+    `${counted(recordsOf(report), "record")} from ${counted(report.files.length, "file")}, ` +
       `${megabytes.toFixed(1)} MB of JSON in ${seconds.toFixed(1)} s${rate}; ` +
-      (isFlushed ? "all of it is in R2" : "not flushed: loggers bring it to R2 within a minute or so"),
+      whereabouts(report, isFlushed),
   );
   if (report.resumed > 0) lines.push(`${report.resumed} of the records were left over from an earlier run`);
   const { skippedCount } = report;
   if (skippedCount > 0)
     lines.push(skippedCount === 1 ? "1 line was skipped" : `${skippedCount} lines were skipped`);
   return lines.join("\n");
+}
+
+function whereabouts({ skippedCount }: ShipReport, isFlushed: boolean): string {
+  if (!isFlushed) return "not flushed: loggers bring it to R2 within a minute or so";
+  return skippedCount === 0 ? "all of it is in R2" : "all but the skipped lines is in R2";
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function recordsOf({ streams }: ShipReport): number {

@@ -89,13 +89,10 @@ class TailWindow {
 /** Where to begin with the file, by what the state knows. */
 export async function beginningOf(facts: FileFacts, state: ShipState): Promise<Beginning> {
   const known = knownSources(state);
-  const here = known.filter(({ context: { file } }) => file.dev === facts.dev && file.ino === facts.ino);
-  for (const candidate of here) {
-    const { file, isDone } = candidate.context;
-    if (isDone && file.size === facts.size && file.mtimeMs === facts.mtimeMs) {
-      const window = new TailWindow();
-      return { ...placeOf(candidate, facts), window, isUnchanged: true };
-    }
+  const here = known.filter((source) => isSameFile(source, facts));
+  const unchanged = here.find((source) => isUnchangedFile(source, facts));
+  if (unchanged !== undefined) {
+    return { ...placeOf(unchanged, facts), window: new TailWindow(), isUnchanged: true };
   }
   const head = await firstBytes(facts);
   const elsewhere = known.filter(
@@ -117,6 +114,11 @@ export async function beginningOf(facts: FileFacts, state: ShipState): Promise<B
   };
 }
 
+/** Whether the file was shipped to its end and has not changed since. Reads nothing. */
+export function isUnchanged(facts: FileFacts, state: ShipState): boolean {
+  return knownSources(state).some((source) => isSameFile(source, facts) && isUnchangedFile(source, facts));
+}
+
 /** The same source from its start, whatever was shipped of it. */
 export function restarted(beginning: Beginning): Beginning {
   return { ...beginning, position: START, window: new TailWindow(), isUnchanged: false };
@@ -126,6 +128,14 @@ function knownSources(state: ShipState): KnownSource[] {
   return [...state.sources]
     .map(([source, { context }]) => ({ source, context: context as SourceContext }))
     .toSorted((a, b) => b.context.position.offset - a.context.position.offset);
+}
+
+function isSameFile({ context: { file } }: KnownSource, { dev, ino }: FileFacts): boolean {
+  return file.dev === dev && file.ino === ino;
+}
+
+function isUnchangedFile({ context: { file, isDone } }: KnownSource, { size, mtimeMs }: FileFacts): boolean {
+  return isDone && file.size === size && file.mtimeMs === mtimeMs;
 }
 
 function placeOf({ source, context }: KnownSource, facts: FileFacts) {

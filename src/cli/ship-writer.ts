@@ -7,7 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { PinnedBatch, Segment, ShipState } from "../logs/ship-state.ts";
 import { Shipper, type ShipperEffect } from "../logs/shipper.ts";
 import type { ShipFolder } from "./ship-folder.ts";
-import type { LogLink, OpenLogLink } from "./ship-link.ts";
+import { FIRST_PATIENCE_MS, type LogLink, type OpenLogLink } from "./ship-link.ts";
 import type { SealedPart } from "./ship-seal.ts";
 
 export interface ShipWriterOptions {
@@ -19,9 +19,6 @@ export interface ShipWriterOptions {
   /** Hears of every batch that a logger has taken. */
   readonly onTaken: (batch: PinnedBatch) => void;
 }
-
-/** A fabric that was never reached is more likely a wrong URL than a restart. */
-const FIRST_PATIENCE_MS = 10_000;
 
 interface Waiter {
   readonly isMet: () => boolean;

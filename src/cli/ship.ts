@@ -8,10 +8,13 @@ import { applyEntry, pendingBatches, type ShipState } from "../logs/ship-state.t
 import { parseStreamName } from "../logs/stream-name.ts";
 import { fromBytes } from "../protocol/topic.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { confirmPositions, type ConfirmOptions } from "./ship-confirm.ts";
 import { flushStreams, linkTo } from "./ship-connect.ts";
+import { factsOf } from "./ship-file.ts";
 import { ShipFolder } from "./ship-folder.ts";
 import { ProgressLine, formatReport, jsonReport } from "./ship-progress.ts";
 import { ShipRun } from "./ship-run.ts";
+import { isUnchanged } from "./ship-source.ts";
 import { targetOf, type Target, type TargetOptions } from "./target.ts";
 
 /** 20 % faster than gzip's own default on Zeek's logs, for 1.5 % more bytes. */
@@ -59,6 +62,7 @@ async function ship(files: readonly string[], options: ShipOptions): Promise<num
   const folder = ShipFolder.open(String(options.state ?? defaultStateDir(target)), newWriter(), startMs);
   const line = new ProgressLine(process.stderr, startMs);
   let run: ShipRun | undefined;
+  let state: ShipState | undefined;
   const interruption = new AbortController();
   const interrupt = () => {
     interruption.abort();
@@ -66,13 +70,19 @@ async function ship(files: readonly string[], options: ShipOptions): Promise<num
   };
   try {
     const again = options.again ?? false;
-    const state = folder.load();
-    renewWriter(folder, state, startMs, again);
+    const facts = await Promise.all(files.map(factsOf));
+    state = folder.load();
     process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+    if (again) renewWriter(folder, state, startMs);
+    const openLink = linkTo(target);
+    await confirm(target, options, { state, openLink, patienceMs, signal: interruption.signal });
+    // An old writer with nothing to ship stays: its positions tell whether the fabric is still the same.
+    const isOld = Math.abs(startMs - state.birthMs) > WRITER_AGE_MS;
+    if (isOld && facts.some((file) => !isUnchanged(file, state!))) renewWriter(folder, state, startMs);
     run = new ShipRun({
       folder,
       state,
-      openLink: linkTo(target),
+      openLink,
       patienceMs,
       stream,
       level,
@@ -92,12 +102,28 @@ async function ship(files: readonly string[], options: ShipOptions): Promise<num
   } catch (error) {
     line.clear();
     if (interruption.signal.aborted) return interrupted(run, options);
-    throw withHint(error, run, folder);
+    throw withHint(error, state === undefined ? 0 : pendingBatches(state).length, folder);
   } finally {
     process.removeListener("SIGINT", interrupt).removeListener("SIGTERM", interrupt);
     run?.close();
     folder.close();
   }
+}
+
+/** Makes sure that the fabric answers, lets this client in, and still has what it had acknowledged. */
+async function confirm(
+  { url }: Target,
+  { json }: ShipOptions,
+  options: Omit<ConfirmOptions, "onWait">,
+): Promise<void> {
+  const onWait = (reason: string) => {
+    if (!json) console.error(`waiting for ${url}: ${reason}`);
+  };
+  const unsure = await confirmPositions({ ...options, onWait });
+  if (unsure.length === 0 || json) return;
+  console.error(
+    `${unsure.join(", ")} cannot say any more whether earlier batches are there: long ago, or removed`,
+  );
 }
 
 function printReport(run: ShipRun, options: ShipOptions, elapsedMs: number): void {
@@ -122,18 +148,16 @@ function interrupted(run: ShipRun | undefined, options: ShipOptions): number {
 }
 
 /** A new writer instance where the old one may be forgotten by the loggers; never while batches wait for an answer. */
-function renewWriter(folder: ShipFolder, state: ShipState, nowMs: number, again: boolean): void {
-  const isOld = Math.abs(nowMs - state.birthMs) > WRITER_AGE_MS;
-  if (pendingBatches(state).length > 0 || !(isOld || again)) return;
+function renewWriter(folder: ShipFolder, state: ShipState, nowMs: number): void {
+  if (pendingBatches(state).length > 0) return;
   const entry = { type: "writer", writer: newWriter(), birthMs: nowMs } as const;
   folder.record(entry, () => new Uint8Array());
   applyEntry(state, entry);
 }
 
 /** What to do about errors that are about the state; others explain themselves. */
-function withHint(error: unknown, run: ShipRun | undefined, folder: ShipFolder): unknown {
+function withHint(error: unknown, pending: number, folder: ShipFolder): unknown {
   if (!(error instanceof FabricError)) return error;
-  const pending = run?.pending.length ?? 0;
   const { code, message } = error;
   if (code === "conflict" || code === "unknown_writer") {
     const hint =

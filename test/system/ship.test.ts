@@ -26,8 +26,11 @@ function file(name: string, text: string): string {
   return path;
 }
 
-async function ship(args: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const all = [CLI, "ship", ...args, "--url", serve.url, "--state", join(root, "state")];
+async function ship(
+  args: readonly string[],
+  url = serve.url,
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  const all = [CLI, "ship", ...args, "--url", url, "--state", join(root, "state")];
   const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -73,7 +76,7 @@ describe("selvedge ship", () => {
     const { status, stdout, stderr } = await ship([path, "--stream", "half"]);
     expect(status).toBe(3);
     expect(stderr).toBe(`${path}:4: skipped: it has 1 fields, the header names 2\n`);
-    expect(stdout).toContain("all of it is in R2");
+    expect(stdout).toContain("all but the skipped lines is in R2");
     expect(await storedByLogger("half")).toEqual({ one: 2 });
   });
 
@@ -83,6 +86,27 @@ describe("selvedge ship", () => {
     expect(await storedByLogger("later")).toEqual({});
     expect((await ship([path])).status).toBe(0);
     expect(await storedByLogger("later")).toEqual({ one: 1 });
+  });
+
+  it("[R22] notices another fabric under the same state, and ships to it only when told so", async () => {
+    const path = file("moved.json", '{"_path":"moved"}\n');
+    expect((await ship([path])).status).toBe(0);
+    const other = await startServe({ state: join(root, "other"), layout: layout(true) });
+    try {
+      const refused = await ship([path], other.url);
+      expect(refused).toMatchObject({ status: 1, stdout: "" });
+      expect(refused.stderr).toContain("another one, or has lost its state");
+      expect(refused.stderr).toContain("--again");
+      expect(await readR2Objects(other.state, "selvedge-logs")).toEqual([]);
+      expect((await ship([path, "--again"], other.url)).status).toBe(0);
+      expect(await readR2Objects(other.state, "selvedge-logs")).toHaveLength(1);
+    } finally {
+      await other.dispose();
+    }
+    const nobody = await ship([path, "--patience", "1"], other.url);
+    expect(nobody).toMatchObject({ status: 1, stdout: "" });
+    expect(nobody.stderr).toContain(`waiting for ${other.url}`);
+    expect((await ship([path, "--again"])).status).toBe(0);
   });
 
   it("[A2] a log record with a column of every type is read back with equal values", async () => {

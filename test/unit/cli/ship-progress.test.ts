@@ -33,11 +33,20 @@ describe("the shipper's output", () => {
       "  ssl                      2",
       "  dns.log: nothing new",
       "  new.log was shipped before as old.log",
-      "7 records from 3 files, 2.0 MB of JSON in 2.0 s, 1.0 MB/s; all of it is in R2",
+      "7 records from 3 files, 2.0 MB of JSON in 2.0 s, 1.0 MB/s; all but the skipped lines is in R2",
       "4 of the records were left over from an earlier run",
       "1 line was skipped",
     ]);
     expect(formatReport(REPORT, 2_000, false)).toContain("not flushed");
+    const one = {
+      ...REPORT,
+      files: REPORT.files.slice(1, 2),
+      streams: new Map([["ssl", 1]]),
+      skippedCount: 0,
+    };
+    expect(formatReport(one, 0, true)).toContain(
+      "1 record from 1 file, 0.0 MB of JSON in 0.0 s; all of it is in R2",
+    );
   });
 
   it("prints one object for programs", () => {
