@@ -121,9 +121,8 @@ async function confirm(
   };
   const unsure = await confirmPositions({ ...options, onWait });
   if (unsure.length === 0 || json) return;
-  console.error(
-    `${unsure.join(", ")} cannot say any more whether earlier batches are there: long ago, or removed`,
-  );
+  const why = "it is out of reach, has left the layout, or has not heard of this state for weeks";
+  for (const logger of unsure) console.error(`${logger} cannot confirm what it took in earlier runs: ${why}`);
 }
 
 function printReport(run: ShipRun, options: ShipOptions, elapsedMs: number): void {
