@@ -122,11 +122,15 @@ export class LogWriter extends DurableObject<ObjectEnv> {
     return this.#reader.read(stream, after, upTo);
   }
 
-  /** Brings what is buffered, of one stream or of all, to R2. Resolves to the objects that did not make it in time. */
-  async flush(stream: string | undefined): Promise<{ readonly pending: number }> {
-    const name = stream === undefined ? undefined : parseStreamName(stream);
-    const turn = this.#turn({ type: "flush", stream: name });
-    const keys = new Set(this.#logger.planned(name));
+  /**
+   * Brings what is buffered, of these streams or without any of all, to R2: in one turn. Resolves to the objects that
+   * did not make it in time.
+   */
+  async flush(streams: readonly string[]): Promise<{ readonly pending: number }> {
+    const names = streams.length === 0 ? [undefined] : streams.map(parseStreamName);
+    for (const stream of names) this.#inbox.push({ type: "flush", stream });
+    const turn = this.#turn();
+    const keys = new Set(names.flatMap((name) => this.#logger.planned(name)));
     const done = this.#whenDone(keys);
     this.ctx.waitUntil(this.#put(turn));
     return { pending: await done };

@@ -153,6 +153,8 @@ export const LIMITS = {
   logPutRetryMaxMs: 60_000,
   /** How long a request for a flush waits for R2, ms. */
   logFlushWaitMs: 30_000,
+  /** Streams that one request for a flush may name. */
+  flushStreamsMax: 256,
   /** Writers whose marks one logger keeps. */
   logWritersMax: 16_384,
   /** A writer's mark is kept this long after its last batch, ms (rule 18). */

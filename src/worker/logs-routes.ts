@@ -3,6 +3,7 @@
  * app.ts mounts them. They ask the loggers of the layout, disabled ones included, and follow their manifests.
  */
 import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { parseStreamName } from "../logs/stream-name.ts";
 import { mayLog, type Grant } from "../protocol/grant.ts";
 import { deployedLayout } from "../site/deployed.ts";
@@ -52,18 +53,18 @@ export async function statLogs(env: LogEnv, grant: Grant): Promise<Response> {
 
 /**
  * `POST /v1/logs/flush`, `?stream=` once for each stream, or without for all, which is the operator's: brings to R2
- * what is buffered and answers {"pending": 0} when it is there. Throws `forbidden`, `invalid_data`, and `unavailable`
+ * what is buffered and answers {"pending": 0} when it is there. Throws `forbidden`, `invalid_data`, `too_many`, and `unavailable`
  * when R2 did not take all in time; the loggers go on trying.
  */
 export async function flushLogs(env: LogEnv, grant: Grant, streams: readonly string[]): Promise<Response> {
-  const names = streams.map(parseStreamName);
+  const names = [...new Set(streams)].map(parseStreamName);
+  if (names.length > LIMITS.flushStreamsMax) {
+    throw new FabricError("too_many", `at most ${LIMITS.flushStreamsMax} streams are flushed at once`);
+  }
   const isAllowed = names.length === 0 ? grant.admin : names.every((name) => mayLog(grant, name));
   if (!isAllowed) throw new FabricError("forbidden", "the token does not grant a flush of these streams");
-  const wanted = names.length === 0 ? [undefined] : names;
   const answers = await Promise.all(
-    loggers(env).flatMap((logger) =>
-      wanted.map(async (name) => ask(env, logger, async (stub) => stub.flush(name))),
-    ),
+    loggers(env).map(async (logger) => ask(env, logger, async (stub) => stub.flush(names))),
   );
   const pending = answers.reduce((sum, answer) => sum + answer.pending, 0);
   if (pending > 0) throw new FabricError("unavailable", `${pending} objects are not in R2 yet`);

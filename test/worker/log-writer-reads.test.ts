@@ -42,7 +42,7 @@ describe("GET /v1/logs", () => {
     const [one, two] = [await LogTrunk.open(), await LogTrunk.open()];
     const batches = [one.batch(1, lines("a", 3)), one.batch(2, lines("b", 4)), two.batch(1, lines("c", 5))];
     await one.ask(batches[0]!);
-    await one.stub.flush(undefined);
+    await one.stub.flush([]);
     await one.ask(batches[1]!);
     await two.ask(batches[2]!, two.batch(2, lines("d", 1), { stream: "dns" }));
     const response = listLogs(envOf(one, two), ALL);
@@ -106,7 +106,7 @@ describe("GET /v1/logs/:stream/records", () => {
   it("gives objects and then buffered batches of every logger, each record once", async () => {
     const [one, two] = [await LogTrunk.open(), await LogTrunk.open()];
     await one.ask(one.batch(1, lines("a", 2)), one.batch(2, lines("x", 2), { stream: "dns" }));
-    await one.stub.flush("conn");
+    await one.stub.flush(["conn"]);
     await one.ask(one.batch(3, lines("b", 2)));
     await two.ask(two.batch(1, lines("c", 2)));
     const response = await readLogRecords(envOf(one, two), ALL, "conn");
@@ -144,7 +144,7 @@ describe("GET /v1/logs/:stream/records", () => {
       // The first answer was batches; from here on the rest of them stand in an object.
       if (calls === 0) {
         expect(units.map(({ type }) => type)).toEqual(["batches"]);
-        await trunk.stub.flush(undefined);
+        await trunk.stub.flush([]);
         await trunk.ask(trunk.batch(count + 1, lines("late", 1)));
       }
     }
@@ -191,6 +191,28 @@ describe("POST /v1/logs/flush and GET /v1/logs/stat", () => {
     await expect(statLogs(envOf(trunk), { ...ALL, logs: [], admin: false })).rejects.toMatchObject({
       code: "forbidden",
     });
+  });
+
+  it("asks a logger once for up to flushStreamsMax streams, each counted once", async () => {
+    const trunk = await LogTrunk.open();
+    await trunk.ask(trunk.batch(1, lines("a", 1)));
+    const calls: number[] = [];
+    const counting = {
+      getByName: (name: string) => ({
+        flush: async (streams: readonly string[]) => {
+          calls.push(streams.length);
+          return env.LOGGER.getByName(name).flush(streams);
+        },
+      }),
+    } as unknown as typeof env.LOGGER;
+    const counted = { ...envOf(trunk), LOGGER: counting };
+    const many = (count: number) => Array.from({ length: count }, (_, i) => `s${i}`);
+    const at = many(LIMITS.flushStreamsMax);
+    expect((await flushLogs(counted, ALL, [...at, ...at])).status).toBe(200);
+    await expect(flushLogs(counted, ALL, many(at.length + 1))).rejects.toMatchObject({
+      code: "too_many",
+    });
+    expect(calls).toEqual([at.length]);
   });
 
   it("says unavailable when a logger restarts meanwhile", async () => {

@@ -51,7 +51,7 @@ describe("a batch on its way to R2", () => {
     ]);
     expect(await trunk.stub.stat()).toMatchObject({ bufferedBatches: 1, objects: 0 });
 
-    expect(await trunk.stub.flush(undefined)).toEqual({ pending: 0 });
+    expect(await trunk.stub.flush([])).toEqual({ pending: 0 });
     expect(await trunk.stub.stat()).toMatchObject({ bufferedBatches: 0, objects: 1, objectRecords: 10 });
     expect(await objectsOf(trunk)).toEqual([
       {
@@ -101,7 +101,7 @@ describe("a batch on its way to R2", () => {
       trunk.batch(1, lines("d", 2), { writer: writerId(2) }),
     ];
     await trunk.ask(...batches);
-    await trunk.stub.flush("conn");
+    await trunk.stub.flush(["conn"]);
     expect((await objectsOf(trunk)).map(({ text }) => text)).toEqual([
       lines("a", 2) + lines("c", 2) + lines("d", 2),
     ]);
@@ -112,7 +112,7 @@ describe("a batch on its way to R2", () => {
       batches: "3",
       members: [0, 2, 3].map((i) => batches[i]!.bytes.length).join(","),
     });
-    await trunk.stub.flush(undefined);
+    await trunk.stub.flush([]);
     expect(await objectsOf(trunk)).toHaveLength(2);
   });
 });
@@ -122,7 +122,7 @@ describe("[R20] a crash of the logger", () => {
     const trunk = await LogTrunk.open();
     await trunk.ask(trunk.batch(1, lines("a", 3)));
     await crash(trunk);
-    expect(await trunk.stub.flush(undefined)).toEqual({ pending: 0 });
+    expect(await trunk.stub.flush([])).toEqual({ pending: 0 });
     expect((await objectsOf(trunk)).map(({ text }) => text)).toEqual([lines("a", 3)]);
   });
 
@@ -130,7 +130,7 @@ describe("[R20] a crash of the logger", () => {
     let trunk = await LogTrunk.open();
     await trunk.ask(trunk.batch(1, lines("a", 1)));
     await withBucket(trunk, async () => new Promise(() => undefined));
-    void trunk.stub.flush(undefined).catch(() => undefined);
+    void trunk.stub.flush([]).catch(() => undefined);
     await expect.poll(async () => trunk.stub.stat()).toMatchObject({ plannedObjects: 1 });
     await trunk.ask(trunk.batch(2, lines("b", 1)));
     expect(await trunk.stub.stat()).toMatchObject({ plannedObjects: 1, bufferedBatches: 2 });
@@ -139,7 +139,7 @@ describe("[R20] a crash of the logger", () => {
 
     trunk = await LogTrunk.open(trunk.logger);
     await trunk.ask(trunk.batch(3, lines("c", 1)));
-    expect(await trunk.stub.flush(undefined)).toEqual({ pending: 0 });
+    expect(await trunk.stub.flush([])).toEqual({ pending: 0 });
     expect((await objectsOf(trunk)).map(({ text }) => text)).toEqual([
       lines("a", 1),
       lines("b", 1) + lines("c", 1),
@@ -153,7 +153,7 @@ describe("[R20] a crash of the logger", () => {
       await env.LOGS.put(...args);
       return new Promise(() => undefined);
     });
-    void trunk.stub.flush(undefined).catch(() => undefined);
+    void trunk.stub.flush([]).catch(() => undefined);
     await expect.poll(async () => objectsOf(trunk)).toHaveLength(1);
     await crash(trunk);
     expect(await trunk.stub.stat()).toMatchObject({ plannedObjects: 1, objects: 0 });
@@ -165,11 +165,11 @@ describe("[R20] a crash of the logger", () => {
   it("never uses a batch number twice, also when the buffer was empty", async () => {
     let trunk = await LogTrunk.open();
     await trunk.ask(trunk.batch(1, lines("a", 1)));
-    await trunk.stub.flush(undefined);
+    await trunk.stub.flush([]);
     await crash(trunk);
     trunk = await LogTrunk.open(trunk.logger);
     await trunk.ask(trunk.batch(2, lines("b", 1)));
-    await trunk.stub.flush(undefined);
+    await trunk.stub.flush([]);
     expect((await objectsOf(trunk)).map(({ key }) => firstOf(key))).toEqual([1, 2]);
   });
 
@@ -198,11 +198,11 @@ describe("R2 that fails", () => {
       if (++failures < 3) throw new Error("no");
       return env.LOGS.put(...args);
     });
-    const flushed = trunk.stub.flush(undefined);
+    const flushed = trunk.stub.flush([]);
     await expect.poll(() => failures).toBe(1);
-    void trunk.stub.flush("conn");
+    void trunk.stub.flush(["conn"]);
     await expect.poll(() => failures).toBe(2);
-    void trunk.stub.flush("conn");
+    void trunk.stub.flush(["conn"]);
     expect(await flushed).toEqual({ pending: 0 });
     expect(await objectsOf(trunk)).toHaveLength(1);
   });
