@@ -133,8 +133,8 @@ export const LIMITS = {
   logSourceBytesMax: 4 * KIB,
   /** Longest stream name, characters. */
   streamNameMax: 128,
-  /** What a batch may inflate to, bytes for each byte of gzip, once it is past the free part (rule 19). */
-  logBatchRatioMax: 256,
+  /** What a batch may inflate to, bytes for each byte of gzip, once it is past the free part (rule 19; real logs: 30). */
+  logBatchRatioMax: 64,
   logBatchRatioFreeBytes: 4 * MIB,
   /** Compressed bytes that close an object, and the members it may hold (their list is one row of the manifest). */
   logObjectBytes: 8 * MIB,

@@ -49,12 +49,9 @@ function inflate(bytes: Uint8Array): Buffer {
   try {
     plain = gunzipSync(Buffer.concat([bytes, SENTINEL]), { maxOutputLength: max + 1 });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    return invalid(
-      code === "ERR_BUFFER_TOO_LARGE"
-        ? `it inflates to more than ${max} bytes`
-        : "it is not whole gzip members",
-    );
+    // Only Node's error has a code here; workerd's is a RangeError too.
+    const isTooLong = error instanceof RangeError;
+    return invalid(isTooLong ? `it inflates to more than ${max} bytes` : "it is not whole gzip members");
   }
   if (plain.at(-1) !== 0) invalid("bytes follow its last gzip member");
   return plain.subarray(0, -1);

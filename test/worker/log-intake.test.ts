@@ -2,6 +2,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../src/base/limits.ts";
 import { parseLayout } from "../../src/cluster/layout.ts";
 import { NO_OVERRIDE } from "../../src/logs/logger.ts";
 import type { Frame, LogBatchFrame } from "../../src/protocol/frame.ts";
@@ -67,6 +68,18 @@ describe("log batches of a session", () => {
     intake.handle(batch(2, lines("c", 2)));
     await intake.idle();
     expect(shortOf(replies).toSorted()).toEqual(["ack 1", "ack 2", "invalid_batch 2"]);
+    intake.close();
+  });
+
+  it("[R19] that inflate to too much, or are no gzip, are refused for that reason", async () => {
+    const { intake, replies, batch } = bench();
+    const bomb = `{${" ".repeat(LIMITS.logBatchRatioFreeBytes)}}\n`;
+    intake.handle(batch(1, bomb));
+    intake.handle(batch(1, "{}\n", { bytes: new Uint8Array([1, 2, 3]) }));
+    expect(replies).toMatchObject([
+      { code: "invalid_batch", message: /inflates to more than/ },
+      { code: "invalid_batch", message: /not whole gzip members/ },
+    ]);
     intake.close();
   });
 
