@@ -40,6 +40,8 @@ export interface CutSegment {
   readonly brokenCount: number;
 }
 
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const NEWLINE = Uint8Array.of(0x0a);
 /** Text of mapped rows is encoded in pieces of about this many characters. */
 const TEXT_CHARS = 64 * 1024;
@@ -94,6 +96,14 @@ class Part {
     this.#run = undefined;
     this.#text = "";
   }
+}
+
+/** A JSON line as it is, but for blanks and CR around the object: a record begins with { and ends with } (rule 19). */
+function addObject(part: Part, line: Uint8Array, inPlace: boolean): void {
+  const from = line.indexOf(OPEN_BRACE);
+  const to = line.lastIndexOf(CLOSE_BRACE) + 1;
+  const isTrimmed = from > 0 || to < line.length;
+  part.addBytes(isTrimmed ? line.slice(from, to) : line, inPlace && !isTrimmed);
 }
 
 const encoder = new TextEncoder();
@@ -168,7 +178,7 @@ export class Segmenter {
       let part = this.#parts.get(line.stream);
       if (part === undefined) this.#parts.set(line.stream, (part = new Part(line.stream)));
       const before = part.bytes;
-      if (line.type === "asIs") part.addBytes(bytes, inPlace);
+      if (line.type === "asIs") addObject(part, bytes, inPlace);
       else if (utf8BytesMax(line.json) <= LIMITS.logRecordBytesMax) part.addText(line.json);
       else this.#report(number, `as JSON it is longer than ${LIMITS.logRecordBytesMax} bytes`);
       this.#bytes += part.bytes - before;

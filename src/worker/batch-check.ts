@@ -8,6 +8,8 @@ import { parseStreamName } from "../logs/stream-name.ts";
 import type { LogBatchFrame } from "../protocol/frame.ts";
 
 const LF = 0x0a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 /**
  * A gzip member put behind the batch while it is inflated. The inflater stops in silence at zeros behind a member, and
  * everything after them would be lost to readers; it reaches this member only if all before it is members.
@@ -62,10 +64,21 @@ function checkRecords(plain: Buffer, records: number): void {
   let lines = 0;
   for (let at = 0; at < plain.length; lines++) {
     const end = plain.indexOf(LF, at);
-    if (end === at) invalid(`record ${lines + 1} is empty`);
+    const flaw = flawOf(plain, at, end);
+    if (flaw !== undefined) invalid(`record ${lines + 1} ${flaw}`);
     at = end + 1;
   }
   if (lines !== records) invalid(`it has ${lines} records and claims ${records}`);
+}
+
+/** What is wrong with a record, judged by its ends: reading each as JSON is its reader's work. */
+function flawOf(plain: Buffer, from: number, end: number): string | undefined {
+  if (end === from) return "is empty";
+  if (end - from > LIMITS.logRecordBytesMax) return `has more than ${LIMITS.logRecordBytesMax} bytes`;
+  if (plain[from] !== OPEN_BRACE || plain[end - 1] !== CLOSE_BRACE) {
+    return "is no JSON object: it must begin with { and end with }";
+  }
+  return undefined;
 }
 
 function invalid(why: string): never {

@@ -103,7 +103,8 @@ describe("[R22] before a shipper says that files were shipped before", () => {
     events.lost("nobody there");
     expect(waits).toEqual(["nobody there"]);
     await vi.advanceTimersByTimeAsync(FIRST_PATIENCE_MS);
-    await expect(done).rejects.toMatchObject({ code: "unavailable", message: /nobody there/ });
+    await expect(done).rejects.toMatchObject({ code: "unavailable" });
+    await expect(done).rejects.toThrow("nobody there");
     const mute = bench({ a: 1 }, 30_000);
     mute.events.welcome(POOL);
     await vi.advanceTimersByTimeAsync(30_000);

@@ -205,11 +205,11 @@ describe("broken input", () => {
     const taken = fabric.records["conn"]!;
     const found = new Set(taken);
     expect(lines(0, atLeast).filter((line) => !found.has(line))).toEqual([]);
-    expect(report.skipped.at(-1)).toMatchObject({ reason: /damaged/ });
+    expect(report.skipped.at(-1)).toMatchObject({ reason: expect.stringContaining("damaged") as string });
 
     const again = await ship(["conn.log.gz"]);
     expect(fabric.records["conn"]).toHaveLength(taken.length);
-    expect(again.skipped).toMatchObject([{ reason: /damaged/ }]);
+    expect(again.skipped).toMatchObject([{ reason: expect.stringContaining("damaged") as string }]);
   });
 
   it("ships what compresses badly in batches within the bound", async () => {

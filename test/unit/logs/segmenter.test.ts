@@ -45,6 +45,13 @@ describe("the segmenter", () => {
     expect(segments.at(-1)?.broken).toEqual([{ line: 4, reason: "it is not valid JSON" }]);
   });
 
+  it("leaves out blanks and CR around JSON, which a batch may not hold", () => {
+    const segments = cut(Buffer.from('{"n":1}\r\n \t{"n": 2} \n{"n":3}\n{"n":4}\n{"n":5}\r'));
+    expect(linesOf(segments, "x")).toBe('{"n":1}\n{"n": 2}\n{"n":3}\n{"n":4}\n{"n":5}\n');
+    expect(recordsOf(segments)).toBe(5);
+    expect(segments.at(-1)?.broken).toEqual([]);
+  });
+
   it.each([
     ["TSV", TSV],
     ["JSON", JSON_LINES],

@@ -30,8 +30,8 @@ describe("[R19] a log batch", () => {
   });
 
   it("is refused without a final newline, with an empty record, and with no record", () => {
-    expect(codeOf(batchOf("a\nb", { records: 2 }))).toBe("invalid_batch");
-    expect(codeOf(batchOf("a\n\nb\n", { records: 3 }))).toBe("invalid_batch");
+    expect(codeOf(batchOf("{}\n{}", { records: 2 }))).toBe("invalid_batch");
+    expect(codeOf(batchOf("{}\n\n{}\n", { records: 3 }))).toBe("invalid_batch");
     expect(codeOf(batchOf("\n", { records: 1 }))).toBe("invalid_batch");
     expect(codeOf(batchOf("", { records: 0 }))).toBe("invalid_batch");
   });
@@ -72,26 +72,45 @@ describe("[R19] a log batch", () => {
   });
 
   it("has at most logBatchBytesMax bytes", () => {
-    // Stored, not compressed: the size is known.
+    // Stored, not compressed, in two records: the size is known.
     const sized = (size: number) => {
-      const one = (length: number) =>
-        new Uint8Array(gzipSync(`${"r".repeat(length - 1)}\n`, { level: constants.Z_NO_COMPRESSION }));
+      const one = (length: number) => {
+        const half = `{${" ".repeat(length >> 1)}}\n`;
+        const rest = `{${" ".repeat(length - half.length - 3)}}\n`;
+        return new Uint8Array(gzipSync(half + rest, { level: constants.Z_NO_COMPRESSION }));
+      };
       return one(size - (one(size).length - size));
     };
     const at = sized(LIMITS.logBatchBytesMax);
     expect(at.length).toBe(LIMITS.logBatchBytesMax);
-    expect(codeOf(batchOf("r\n", { bytes: at }))).toBe("ok");
-    expect(codeOf(batchOf("r\n", { bytes: new Uint8Array(LIMITS.logBatchBytesMax + 1) }))).toBe("too_large");
+    expect(codeOf(batchOf("{}\n{}\n", { bytes: at }))).toBe("ok");
+    const past = new Uint8Array(LIMITS.logBatchBytesMax + 1);
+    expect(codeOf(batchOf("{}\n", { bytes: past }))).toBe("too_large");
   });
 
+  it("holds records of at most logRecordBytesMax bytes", () => {
+    const record = (length: number) => batchOf(`{}\n{${" ".repeat(length - 2)}}\n`);
+    expect(codeOf(record(LIMITS.logRecordBytesMax))).toBe("ok");
+    expect(() => checkBatch(record(LIMITS.logRecordBytesMax + 1))).toThrow(/record 2 has more than/);
+  });
+
+  it.each(["[1]", "nonsense", "{}\r", " {}", "{} ", "{", "}", '{"a":1'])(
+    "is refused for a record that does not begin and end as a JSON object: %j",
+    (line) => {
+      expect(() => checkBatch(batchOf(`{}\n${line}\n{}\n`))).toThrow(/record 2 is no JSON object/);
+    },
+  );
+
   it("has at most logBatchRecordsMax records", () => {
-    const many = (n: number) => batchOf(Array.from({ length: n }, (_, i) => `${i * 7919}\n`).join(""));
+    const many = (n: number) => batchOf(Array.from({ length: n }, (_, i) => `{"n":${i * 7919}}\n`).join(""));
     expect(codeOf(many(LIMITS.logBatchRecordsMax))).toBe("ok");
     expect(codeOf(many(LIMITS.logBatchRecordsMax + 1))).toBe("too_large");
   });
 
   it("inflates to what its size allows and not to a byte more", () => {
-    const zeros = (size: number) => batchOf(`${"0".repeat(size - 1)}\n`);
+    const record = (bytes: number) => `{${" ".repeat(bytes - 3)}}\n`;
+    const zeros = (size: number) =>
+      batchOf(record(1024).repeat((size >> 10) - 1) + record(1024 + (size % 1024)));
     const free = LIMITS.logBatchRatioFreeBytes;
     expect(codeOf(zeros(free))).toBe("ok");
     expect(() => checkBatch(zeros(free + 1))).toThrow(/inflates to more than/);
