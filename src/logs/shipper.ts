@@ -159,6 +159,7 @@ export class Shipper {
     if (failed) return [...effects];
     if (code === "expected") return [...effects, ...this.#rewind(link, nowMs)];
     if (code === "logger_disabled") return [...effects, ...this.#move(link, frame.number, nowMs)];
+    if (code === "too_many") return [...effects, ...this.#avoid(link, frame)];
     if (ERROR_CODES[code].retryable) return [...effects, ...this.#backOff(link, nowMs)];
     return [...effects, fail(code, `logger ${link.name} refused batch ${frame.number}: ${frame.message}`)];
   }
@@ -298,6 +299,19 @@ export class Shipper {
     link.sent = Math.min(link.sent, from - 1);
     const effects = this.#record({ type: "moved", batches: this.#pin(refused, link) });
     return [...effects, ...this.#pump(link, nowMs)];
+  }
+
+  /**
+   * The logger has no room for another writer, so it does not know this one. New batches go to the others. One that was
+   * pinned to it stays: unlike a disabled logger it keeps no fence against copies that are still on their way.
+   */
+  #avoid(link: Link, { number, message }: FrameOf<"logRefused">): ShipperEffect[] {
+    link.enabled = false;
+    link.deadlineMs = undefined;
+    this.#gathered();
+    const isNeeded = loggerState(this.#state, link.name).pending.length > 0;
+    if (!isNeeded && [...this.#links.values()].some((other) => other.enabled)) return [];
+    return [fail("too_many", `logger ${link.name} refused batch ${number}: ${message}`)];
   }
 
   #backOff(link: Link, nowMs: number): ShipperEffect[] {

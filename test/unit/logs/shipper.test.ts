@@ -170,6 +170,34 @@ describe("the engine of a log writer", () => {
     });
   });
 
+  it("[R17] leaves out a logger that is full of writers, and stops when none is left or one is needed", () => {
+    const shipper = new Shipper(newShipState(WRITER, 0));
+    shipper.connected(POOL, 0);
+    expect(failure(shipper.refused(refusal("logger-1", 0, "too_many"), 0))).toBeUndefined();
+    shipper.acked(ack("logger-2", NONE), 0);
+    expect(shipper.hasRoom).toBe(true);
+    const pinned = [0, 1, 2].flatMap((from) => shipper.offer(segment(from)));
+    expect(pinned.flatMap((e) => (e.type === "record" ? sends(shipper.recorded(e.ticket, 0)) : []))).toEqual([
+      "logger-2/1",
+      "logger-2/2",
+      "logger-2/3",
+    ]);
+    expect(shipper.tick(LIMITS.shipAnswerMs - 1)).toEqual([]);
+
+    const lone = new Shipper(newShipState(WRITER, 0));
+    lone.connected([POOL[0]!], 0);
+    expect(failure(lone.refused(refusal("logger-1", 0, "too_many"), 0))).toMatchObject({ code: "too_many" });
+
+    const needed = inStep();
+    needed.ship();
+    needed.shipper.disconnected();
+    needed.shipper.connected(POOL, 0);
+    expect(failure(needed.shipper.refused(refusal("logger-1", 0, "too_many"), 0))).toMatchObject({
+      code: "too_many",
+    });
+    expect(needed.shipper.pending).toHaveLength(1);
+  });
+
   it("asks a silent logger for its position", () => {
     const { shipper, ship } = inStep([POOL[0]!]);
     ship();
