@@ -119,6 +119,8 @@ export const LIMITS = {
   shipSegmentStreams: 64,
   /** Broken lines that one segment names; more are only counted. */
   shipBrokenNamed: 100,
+  /** Lines without a record, none with one before them, after which a file is no log. */
+  shipForeignLines: 5,
   /** Unanswered batches of a log writer at one logger, frames and bytes; reading stops at them. */
   shipWindowFrames: 8,
   shipWindowBytes: 4 * MIB,

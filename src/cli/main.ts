@@ -15,6 +15,14 @@ import { VERSION } from "./version.ts";
 /** Commands of two words; cac knows commands of one, so their words are joined before it looks. */
 const GROUPS = new Set(["cluster", "logs", "token"]);
 
+/** cac says "(default: true)" behind every `--no-…`, which reads as if the thing were off. */
+function withoutNegatedDefaults(sections: { title?: string; body: string }[]): typeof sections {
+  return sections.map((section) => ({
+    ...section,
+    body: section.body.replace(/^( *--no-.*?) \(default: true\)$/gm, "$1"),
+  }));
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const cli = cac("selvedge");
   declareTarget(cli);
@@ -25,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerLogs(cli);
   registerCluster(cli);
   registerToken(cli);
-  cli.help();
+  cli.help(withoutNegatedDefaults);
   cli.version(VERSION);
   const [first, second, ...rest] = argv;
   const isGroup = first !== undefined && GROUPS.has(first) && second !== undefined && !second.startsWith("-");

@@ -159,7 +159,9 @@ export class ShipRun {
     try {
       for await (const chunk of contentOf(file, position.offset, (at) => this.#progress(file, at))) {
         window.push(chunk);
-        for (const cut of segmenter.push(chunk)) yield piece(cut, false);
+        const cuts = segmenter.push(chunk);
+        if (segmenter.isForeign) return this.#skipForeign(report);
+        for (const cut of cuts) yield piece(cut, false);
       }
     } catch (error) {
       if (!(error instanceof DamagedGzip)) throw error;
@@ -181,6 +183,14 @@ export class ShipRun {
     for (const broken of cut.broken.slice(0, Math.max(0, room))) {
       this.report.skipped.push({ file: report.file, ...broken });
     }
+  }
+
+  /** Leaves the file as it is: the next run looks at it again. */
+  #skipForeign(report: FileReport): void {
+    report.skipped++;
+    this.report.skippedCount++;
+    const reason = "this is no Zeek log: it begins with neither JSON nor a header of Zeek's";
+    this.report.skipped.push({ file: report.file, line: 1, reason });
   }
 
   async #seal({ source, cut }: Piece): Promise<SealedPart[]> {

@@ -133,6 +133,11 @@ export class Segmenter {
     this.#to = position;
   }
 
+  /** Whether what was pushed shows that this is no log: lines enough, and neither JSON nor a header of Zeek's in them. */
+  get isForeign(): boolean {
+    return this.#reader.context.format === "unknown" && this.#brokenCount >= LIMITS.shipForeignLines;
+  }
+
   /** Takes the next chunk; answers with the segments that it filled. The chunk must not change afterwards. */
   push(chunk: Uint8Array): readonly CutSegment[] {
     this.#splitter.push(chunk, (line) => this.#take(line, this.#reader.read(line.bytes ?? EMPTY)));

@@ -179,5 +179,8 @@ describe("errors say what to do", () => {
   test("--version, --help with examples", async () => {
     expect((await run(["--version"])).stdout).toMatch(/^selvedge\/\d+\.\d+\.\d+ /);
     expect((await run(["pub", "--help"])).stdout).toContain("selvedge pub zeek/hello Hello::greet world");
+    const ship = (await run(["ship", "--help"])).stdout;
+    expect(ship).toContain("--no-flush");
+    expect(ship).not.toContain("default: true");
   });
 });

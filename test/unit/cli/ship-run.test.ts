@@ -233,6 +233,15 @@ describe("broken input", () => {
     expect(Object.keys(fabric.records).toSorted()).toEqual(["a", "b", "mix"]);
   });
 
+  it("skips a file that is no log with one word, and ships the others", async () => {
+    writeFileSync(path("stderr.log"), "warning: listening on eth0\n".repeat(1_000));
+    writeFileSync(path("conn.log"), text(0, 3));
+    const report = await ship(["stderr.log", "conn.log"]);
+    expect(report).toMatchObject({ skippedCount: 1, skipped: [{ file: path("stderr.log"), line: 1 }] });
+    expect(report.skipped[0]?.reason).toContain("no Zeek log");
+    expect(fabric.records).toEqual({ conn: lines(0, 3) });
+  });
+
   it("refuses what is no file before anything is sent", async () => {
     await expect(ship(["."])).rejects.toThrow();
     await expect(ship(["missing.log"])).rejects.toThrow(/ENOENT/);

@@ -45,6 +45,19 @@ describe("the segmenter", () => {
     expect(segments.at(-1)?.broken).toEqual([{ line: 4, reason: "it is not valid JSON" }]);
   });
 
+  it("tells a file that is no log after shipForeignLines lines without a record", () => {
+    const isForeign = (text: string) => {
+      const segmenter = new Segmenter(NAMES);
+      segmenter.push(Buffer.from(text));
+      return segmenter.isForeign;
+    };
+    const junk = (count: number) => "junk\n".repeat(count);
+    expect(isForeign(junk(LIMITS.shipForeignLines - 1))).toBe(false);
+    expect(isForeign(junk(LIMITS.shipForeignLines))).toBe(true);
+    expect(isForeign(`${junk(LIMITS.shipForeignLines)}{"n":1}\n`)).toBe(false);
+    expect(isForeign(`{"n":1}\n${junk(LIMITS.shipForeignLines)}`)).toBe(false);
+  });
+
   it("leaves out blanks and CR around JSON, which a batch may not hold", () => {
     const segments = cut(Buffer.from('{"n":1}\r\n \t{"n": 2} \n{"n":3}\n{"n":4}\n{"n":5}\r'));
     expect(linesOf(segments, "x")).toBe('{"n":1}\n{"n": 2}\n{"n":3}\n{"n":4}\n{"n":5}\n');
