@@ -71,9 +71,9 @@ export function formatReport(report: ShipReport, elapsedMs: number, isFlushed: b
   const lines = [...report.streams]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([stream, records]) => `  ${stream.padEnd(24)} ${records}`);
-  for (const { file, formerly, records } of report.files) {
+  for (const { file, formerly, records, skipped } of report.files) {
     if (formerly !== undefined) lines.push(`  ${file} was shipped before as ${formerly}`);
-    else if (records === 0) lines.push(`  ${file}: nothing new`);
+    else if (records === 0 && skipped === 0) lines.push(`  ${file}: nothing new`);
   }
   const megabytes = bytes / 1e6;
   const rate = seconds > 0 ? `, ${(megabytes / seconds).toFixed(1)} MB/s` : "";

@@ -38,6 +38,8 @@ describe("the shipper's output", () => {
       "1 line was skipped",
     ]);
     expect(formatReport(REPORT, 2_000, false)).toContain("not flushed");
+    const junk = { ...REPORT, files: [{ ...REPORT.files[1]!, skipped: 1 }] };
+    expect(formatReport(junk, 2_000, true)).not.toContain("nothing new");
     const one = {
       ...REPORT,
       files: REPORT.files.slice(1, 2),
