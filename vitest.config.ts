@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { layout } from "./src/site/layout.ts";
 
 const node = (name: string, include: string[], timeoutMs: number) => ({
   test: {
@@ -13,6 +14,16 @@ const node = (name: string, include: string[], timeoutMs: number) => ({
   },
 });
 
+/** Of the objects in worker tests: the deployed layout, and routers that keep what is under "kept/". */
+const WORKER_LAYOUT = {
+  ...layout,
+  routers: [
+    { name: "main", prefix: "" },
+    ...[1, 2, 3].map((n) => ({ name: `kept-${n}`, prefix: `kept/${n}/` })),
+  ],
+  retention: [{ prefix: "kept/", seconds: 3_600 }],
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,7 +32,12 @@ export default defineConfig({
       node("data", ["test/data/**/*.test.ts"], 600_000),
       node("peers", ["test/peers/**/*.test.ts"], 120_000),
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { LAYOUT: JSON.stringify(WORKER_LAYOUT) } },
+          }),
+        ],
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.ts"],

@@ -1,13 +1,17 @@
-/** What a TopicRouter keeps in SQLite: its incarnation, the checkpoint while it stands, and a row for each trunk. */
+/** What a TopicRouter keeps in SQLite: its incarnation, its checkpoint, a row for each trunk, and kept events. */
 import { decodeItem, encodeItem } from "../src/data/cbor.ts";
 import { fromBytes, prefixFromBytes, toBytes } from "../src/protocol/topic.ts";
 import type { Checkpoint, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
-import { all, blob, int, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
+import type { ReaderTerms } from "../src/routing/reader-terms.ts";
+import { KEPT_SCHEMA, KeptTables } from "./kept-tables.ts";
+import { all, blob, concat, int, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
 
 const SCHEMA = [
   `CREATE TABLE incarnations (incarnation INTEGER NOT NULL);
    CREATE TABLE checkpoint (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
    CREATE TABLE trunks (id TEXT PRIMARY KEY, trunk BLOB NOT NULL) WITHOUT ROWID;`,
+  `ALTER TABLE checkpoint ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+   ${KEPT_SCHEMA}`,
 ];
 
 /** A row holds 2 MB: the checkpoint of a router with very many publishers and trunks takes several. */
@@ -20,15 +24,24 @@ type CheckpointItem = [
   marks: [Uint8Array, number][],
   lastSeqs: [string, number][],
 ];
-type TrunkItem = [instance: Uint8Array, connection: number, prefixes: Uint8Array[], lastSeq: number];
+type TrunkItem = [
+  instance: Uint8Array,
+  connection: number,
+  prefixes: Uint8Array[],
+  lastSeq: number,
+  terms: ReaderTerms,
+];
 
 export class RouterTables {
   readonly #storage: DurableObjectStorage;
+  /** Kept events: the engine reads them while it runs. */
+  readonly kept: KeptTables;
 
   /** Brings the schema up to date. */
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     migrate(storage, SCHEMA);
+    this.kept = new KeptTables(storage.sql);
   }
 
   /** All that a starting router needs. */
@@ -38,7 +51,9 @@ export class RouterTables {
       incarnation: one(sql.exec("SELECT max(incarnation) AS last FROM incarnations"), (row) =>
         int(row, "last"),
       ),
-      checkpoint: this.#checkpoint(),
+      checkpoint: this.#checkpoint(0),
+      marks: this.#checkpoint(1),
+      logs: this.kept.logs(),
       trunks: all(sql.exec("SELECT id, trunk FROM trunks"), trunkOf),
     };
   }
@@ -59,9 +74,11 @@ export class RouterTables {
         sql.exec("INSERT INTO incarnations (incarnation) VALUES (?)", change.incarnation);
         return;
       case "checkpoint":
-        return this.#keep(change.checkpoint);
+        return this.#keep(change.checkpoint, 0);
+      case "marks":
+        return this.#keep(change.checkpoint, 1);
       case "checkpointUsed":
-        sql.exec("DELETE FROM checkpoint");
+        sql.exec("UPDATE checkpoint SET used = 1");
         return;
       case "trunk":
         sql.exec(
@@ -72,31 +89,30 @@ export class RouterTables {
         return;
       case "trunkGone":
         sql.exec("DELETE FROM trunks WHERE id = ?", change.id);
+        return;
+      default:
+        this.kept.apply(change);
     }
   }
 
-  #keep({ incarnation, seq, marks, lastSeqs }: Checkpoint): void {
+  #keep({ incarnation, seq, marks, lastSeqs }: Checkpoint, used: 0 | 1): void {
     const { sql } = this.#storage;
     const item = [incarnation, seq, marks.map(([id, last]) => [toBytes(id), last]), lastSeqs];
     const bytes = encodeItem(item);
     sql.exec("DELETE FROM checkpoint");
     for (let part = 0; part * PART_BYTES < bytes.length; part++) {
       const piece = bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
-      sql.exec("INSERT INTO checkpoint (part, bytes) VALUES (?, ?)", part, toBlob(piece));
+      sql.exec("INSERT INTO checkpoint (part, bytes, used) VALUES (?, ?, ?)", part, toBlob(piece), used);
     }
   }
 
-  #checkpoint(): Checkpoint | undefined {
-    const parts = all(this.#storage.sql.exec("SELECT bytes FROM checkpoint ORDER BY part"), (row) =>
-      blob(row, "bytes"),
+  #checkpoint(used: 0 | 1): Checkpoint | undefined {
+    const parts = all(
+      this.#storage.sql.exec("SELECT bytes FROM checkpoint WHERE used = ? ORDER BY part", used),
+      (row) => blob(row, "bytes"),
     );
     if (parts.length === 0) return undefined;
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
+    const bytes = concat(parts);
     const [incarnation, seq, marks, lastSeqs] = decodeItem(bytes) as CheckpointItem;
     return {
       incarnation: Number(incarnation),
@@ -107,12 +123,12 @@ export class RouterTables {
   }
 }
 
-function encodeTrunk({ instance, connection, prefixes, lastSeq }: TrunkRow): ArrayBuffer {
-  return toBlob(encodeItem([toBytes(instance), connection, prefixes.map(toBytes), lastSeq]));
+function encodeTrunk({ instance, connection, prefixes, lastSeq, terms }: TrunkRow): ArrayBuffer {
+  return toBlob(encodeItem([toBytes(instance), connection, prefixes.map(toBytes), lastSeq, terms]));
 }
 
 function trunkOf(row: Row): TrunkRow {
-  const [instance, connection, prefixes, lastSeq] = decodeItem(blob(row, "trunk")) as TrunkItem;
+  const [instance, connection, prefixes, lastSeq, terms] = decodeItem(blob(row, "trunk")) as TrunkItem;
   return {
     id: text(row, "id"),
     instance: fromBytes(instance),
@@ -120,5 +136,6 @@ function trunkOf(row: Row): TrunkRow {
     connection: Number(connection),
     prefixes: prefixes.map(prefixFromBytes),
     lastSeq: Number(lastSeq),
+    terms,
   };
 }

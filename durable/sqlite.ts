@@ -74,3 +74,14 @@ export function toBlob(bytes: Uint8Array): ArrayBuffer {
   // Not `slice`: on a Buffer, which is what cbor-x makes, that is a view of the same memory.
   return isWhole ? buffer : new Uint8Array(bytes).buffer;
 }
+
+/** Pieces of one value, joined. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

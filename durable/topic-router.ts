@@ -4,10 +4,11 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Gather } from "../src/base/gather.ts";
-import { tableVersion } from "../src/routing/placement.ts";
+import { Placement, tableVersion } from "../src/routing/placement.ts";
 import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
+import { AlarmQueue } from "./alarm.ts";
 import type { ObjectEnv } from "./env.ts";
 import { RouterTables } from "./router-tables.ts";
 import { Sockets } from "./sockets.ts";
@@ -21,15 +22,23 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     (task) => void setImmediate(task),
     () => this.#run((nowMs) => this.#router.turn(nowMs)),
   );
-  #timerDue = false;
+  readonly #alarm: AlarmQueue<"expiry">;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Infinity;
 
   constructor(ctx: DurableObjectState, env: ObjectEnv) {
     super(ctx, env);
     this.#tables = new RouterTables(ctx.storage);
     this.#sockets = new Sockets(ctx);
-    const table = tableVersion(deployedLayout(env.LAYOUT).routers);
+    const { routers, retention } = deployedLayout(env.LAYOUT);
+    const table = tableVersion(routers);
     const name = ctx.id.name ?? "";
-    this.#router = new Router({ name, table }, this.#tables.load(), this.#sockets.ids, Date.now());
+    const placement = new Placement(routers);
+    const policies = retention.filter(({ prefix }) => placement.span(prefix).includes(name));
+    const keeping = { policies, store: this.#tables.kept };
+    this.#router = new Router({ name, table, keeping }, this.#tables.load(), this.#sockets.ids, Date.now());
+    this.#alarm = new AlarmQueue(ctx.storage);
+    this.#armAlarm();
     this.#gather.dueLater();
   }
 
@@ -55,6 +64,15 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     this.webSocketClose(socket, 1011, "error");
   }
 
+  /** What is kept expires while the router sleeps, too. */
+  override async alarm(): Promise<void> {
+    await this.#alarm.fire(
+      Date.now(),
+      () => this.#run((nowMs) => this.#router.tick(nowMs)),
+      (error) => trace("router.alarm_failed", { router: this.ctx.id.name, error: String(error) }),
+    );
+  }
+
   /** Figures for metrics and tests. */
   stat(): { router: string; incarnation: number; seq: number; trunks: number } {
     return { ...this.#router.position, trunks: this.#router.trunkCount };
@@ -64,6 +82,7 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     this.#guard(() => {
       this.#apply(step(Date.now()));
       this.#armTimer();
+      this.#armAlarm();
     });
   }
 
@@ -85,14 +104,21 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     }
   }
 
-  /** A pending timer keeps the object awake, which is what its deadlines ask for. */
+  /** While the router is awake it drops what expires by itself: an alarm that was set for its sleep is left alone. */
+  #armAlarm(): void {
+    const { expiryMs } = this.#router;
+    if (expiryMs !== undefined) this.#alarm.set("expiry", expiryMs);
+  }
+
+  /** A pending timer keeps the object awake, which is what its deadlines ask for. It may come early: nothing is due. */
   #armTimer(): void {
-    const deadlineMs = this.#router.deadlineMs;
-    if (deadlineMs === undefined || this.#timerDue) return;
-    this.#timerDue = true;
-    setTimeout(
+    const deadlineMs = this.#router.deadlineMs ?? Infinity;
+    if (deadlineMs === Infinity || (this.#timer !== undefined && this.#timerMs <= deadlineMs)) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = deadlineMs;
+    this.#timer = setTimeout(
       () => {
-        this.#timerDue = false;
+        this.#timer = undefined;
         this.#run((nowMs) => this.#router.tick(nowMs));
       },
       Math.max(1, deadlineMs - Date.now()),

@@ -29,9 +29,10 @@ later without a change by the caller.
 
 const SDK_INTRO = `# SDK
 
-What [\`src/sdk/index.ts\`](../src/sdk/index.ts) exports, for Node 22 and later and for browsers: the declarations of its
-files, made by \`scripts/docs.ts\`. A change of the SDK's surface shows here. The client speaks the native protocol of
-[PROTOCOL.md](../PROTOCOL.md); it connects again by itself and publishes again what was not acknowledged.
+What [\`src/sdk/index.ts\`](../src/sdk/index.ts) exports, for Node 22 and later, browsers, Workers, Deno and Bun: the
+declarations of its files, made by \`scripts/docs.ts\`. A change of the SDK's surface shows here; how it is used is in
+[howto/sdk.md](howto/sdk.md). Under "values" stand the constructors; \`count\`, \`real\`, \`string\`, \`none\` and \`enumValue\`
+come from [\`src/data/value.ts\`](../src/data/value.ts).
 `;
 
 interface Row {
@@ -150,6 +151,7 @@ function sdkPage(): string {
       // Checked by `npm run types`; a clean clone does not have the runtime's types that a check needs.
       noCheck: true,
       types: [],
+      stripInternal: true,
     };
     const files = [join(ROOT, "src/sdk/index.ts")];
     const config = { extends: join(ROOT, "tsconfig.json"), compilerOptions, files, include: [] };
@@ -160,7 +162,7 @@ function sdkPage(): string {
     const sections = names.map((name) => {
       const text = readFileSync(join(folder, "src/sdk", `${name}.d.ts`), "utf8");
       const body = text.replace(/^\/\*\*[^]*?\*\/\n/, "").replaceAll(/^import .*\n|^export \{\};\n/gm, "");
-      return `## ${name}\n\n\`\`\`ts\n${body.trim()}\n\`\`\``;
+      return `## ${name}\n\n\`\`\`ts\n${publicOf(body, exportedBy(index)).trim()}\n\`\`\``;
     });
     return [SDK_INTRO, "```ts", index.slice(index.indexOf("export")).trim(), "```", "", ...sections].join(
       "\n",
@@ -168,4 +170,29 @@ function sdkPage(): string {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The names that the index exports. */
+function exportedBy(index: string): ReadonlySet<string> {
+  const lists = [...index.matchAll(/export (?:type )?\{([^}]*)\}/g)].map(([, list]) => list!);
+  return new Set(lists.flatMap((list) => list.split(",")).map((name) => name.trim().replace(/^type /, "")));
+}
+
+/** The top-level declarations of a file that are exported further; each begins in the first column. */
+function publicOf(declarations: string, names: ReadonlySet<string>): string {
+  const pieces = declarations.split(/^(?=\/\*\*|export |declare |interface |type )/m);
+  let comment = "";
+  const out: string[] = [];
+  for (const piece of pieces) {
+    const name = /^(?:export )?(?:declare )?(?:abstract )?(?:class|function|const|interface|type) (\w+)/.exec(
+      piece,
+    )?.[1];
+    if (name === undefined) {
+      comment = piece.startsWith("/**") ? piece : "";
+      continue;
+    }
+    if (names.has(name)) out.push(comment + piece);
+    comment = "";
+  }
+  return out.join("");
 }

@@ -7,7 +7,7 @@ import { CHECK_STRIDE, Tally, takeEvent, type Dialect } from "./client.ts";
 export const sdkDialect: Dialect = {
   unitEvents: () => 1,
   async publish(target, group, index) {
-    const client = await connect({ url: target.origin });
+    const client = await connect(target.origin);
     const topic = batchTopic(group, 0);
     const same: readonly Value[] = eventArgs(index, 0, 0, FILLER);
     let sent = 0;
@@ -27,7 +27,7 @@ export const sdkDialect: Dialect = {
     };
   },
   async subscribe(target, group, shape, onUnit) {
-    const client = await connect({ url: target.origin });
+    const client = await connect(target.origin);
     const tally = new Tally(shape.publishers);
     let closed: string | undefined;
     client.on("close", (error) => (closed = error?.code ?? "closed"));

@@ -71,6 +71,8 @@ export const ERROR_CODES = {
     400,
     1008,
   ),
+  request_timeout: info("No reply came in time.", 504, 1008, true),
+  no_receiver: info("Nobody is subscribed to the topic of a request.", 503, 1008, true),
   in_use: info("A port or a folder is held by another process.", 409, 1011, true),
   invalid_layout: info("The layout contradicts itself.", 500, 1011),
   backend_failure: info("Storage failed.", 500, 1011, true),

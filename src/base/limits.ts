@@ -81,6 +81,50 @@ export const LIMITS = {
   coldBufferBytesMax: 16 * MIB,
   /** Sockets of one router (docs: 32,768 hibernatable). */
   trunksMax: 32_000,
+  /** Bytes a router lets be under way to a reader without a word of it: by default, and at most. */
+  readerWindowBytes: 1 * MIB,
+  readerWindowBytesMax: 16 * MIB,
+  /** Bytes that wait at a router for a reader that is behind: by default, and at most. */
+  readerQueueBytes: 4 * MIB,
+  readerQueueBytesMax: 32 * MIB,
+  /** Bytes that wait at one router for all its readers. */
+  routerQueueBytesMax: 48 * MIB,
+  /** How long publishers wait for a reader with the policy `block`, ms (rule 13). */
+  blockMs: 10_000,
+  /** A router with unacknowledged output looks at it this often, ms: the timer keeps it awake (rule 12). */
+  keepAwakeMs: 5_000,
+  /** A reader acknowledges what it consumed at least this long after, ms, or when a quarter of its window is used. */
+  creditMs: 100,
+  // Retention (rules 4, 10, 11).
+  /** Prefixes with retention in one layout; each is a stream of its own to every reader that it concerns. */
+  retentionsMax: 16,
+  /** What one of them may ask for: ten years, what an object stores, and as many events as can be counted. */
+  retentionSecondsMax: 315_360_000,
+  retentionBytesMax: 10 * 1024 * MIB,
+  retentionEventsMax: 1e12,
+  /** Kept publishes that come within this time of the last ones are committed together, ms: the bill is per commit. */
+  keepIntervalMs: 20,
+  /** Kept publishes that wait for that, bytes; over it, they are committed at once. */
+  keepHeldBytes: 4 * MIB,
+  /** Frames that close a kept row, bytes. */
+  keptRowBytes: 1 * MIB,
+  /** What a router keeps before it notes its publishers' marks again, bytes: a start after a crash reads that much. */
+  keptMarksBytes: 16 * MIB,
+  /** A router that is awake drops what has expired this often, one that sleeps that often, ms. */
+  expireMs: 1_000,
+  expireAsleepMs: 60_000,
+  /** Rows that it drops at once. */
+  expireRowsMax: 10_000,
+  /** What a router reads in one turn for all readers that are replayed to, bytes. */
+  replayTurnBytes: 4 * MIB,
+  /** What is read backwards for the last events of a history, and what of them is held for one reader, bytes. */
+  historyScanBytes: 8 * MIB,
+  historyHeldBytes: 4 * MIB,
+  /** Events, and topics, that a history may ask for the last of. */
+  historyEventsMax: 100_000,
+  historyTopicsMax: 4_096,
+  /** Histories that one reader may have asked for in one stream and not yet got. */
+  historiesMax: 16,
   /** Topics in the cache of matches. */
   matchCacheTopicsMax: 8_192,
   /** Publishers whose marks a router remembers. */
@@ -181,6 +225,12 @@ export const LIMITS = {
   /** Back-off of a lost connection, ms: first try, factor 2, last; half of each is chance. */
   reconnectMs: 100,
   reconnectMaxMs: 10_000,
+  /** Clients that are asked to connect again do so within this time, each at a moment of its own, ms. */
+  goawaySpreadMs: 1_000,
+  /** What events hold in a client that reads from a peer without credit, bytes; past it the connection is left. */
+  clientHeldBytesMax: 64 * MIB,
+  /** How long a request waits for its reply by default, ms. */
+  requestMs: 5_000,
   /** A connection that says nothing for this long is asked, and after as long again given up, ms. */
   clientSilenceMs: 30_000,
 

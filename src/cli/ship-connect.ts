@@ -45,7 +45,7 @@ export function linkTo(target: Target): OpenLogLink {
 }
 
 function listen({ url, token }: Target, events: LogLinkEvents): Client {
-  const client = new Client(token === undefined ? { url } : { url, token });
+  const client = new Client(url, { token });
   let wasOpen = false;
   client.on("welcome", ({ loggers }) => {
     wasOpen = true;

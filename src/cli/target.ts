@@ -38,7 +38,7 @@ export function targetOf(options: TargetOptions): Target {
 
 /** A native connection. Throws like `connect`. */
 export async function connectTo(target: Target): Promise<Client> {
-  return connect({ url: target.url, ...(target.token === undefined ? {} : { token: target.token }) });
+  return connect(target.url, { token: target.token });
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import { parsePrefix, type Prefix } from "../protocol/topic.ts";
+import { parseRetention, type Retention } from "./retention.ts";
 import { assertUnique, flag, integer, invalid, list, name, record, text } from "./layout-fields.ts";
 
 /** One TopicRouter: it owns the topics whose longest matching prefix in the table is `prefix`. */
@@ -30,6 +31,8 @@ export interface Layout {
   readonly routers: readonly RouterEntry[];
   readonly loggers: readonly LoggerEntry[];
   readonly jsonReader: ReaderAllowance;
+  /** What routers keep for readers that come back; the longest matching prefix decides, without one nothing is kept. */
+  readonly retention: readonly Retention[];
 }
 
 /** A layout from what src/site/layout.ts or the LAYOUT variable holds. Throws `invalid_layout` naming the field. */
@@ -57,6 +60,7 @@ export function parseLayout(input: unknown): Layout {
     routers: routers.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     loggers: parseLoggers(root["loggers"] ?? []),
     jsonReader: allowance(root["jsonReader"] ?? {}),
+    retention: parseRetention(root["retention"] ?? []),
   };
 }
 

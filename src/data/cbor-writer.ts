@@ -10,6 +10,16 @@ export class CborWriter {
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Takes back what was written behind the first `length` bytes. */
+  rewind(length: number): void {
+    this.#at = length;
+  }
+
   /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#at);

@@ -7,22 +7,40 @@ import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeItem, encodeItem } from "../data/cbor.ts";
 import {
-  ENCODING,
   FRAME,
-  type Encoding,
+  GAP_REASONS,
+  REPLAY_FLAGS,
   type Frame,
   type Gap,
   type LogMark,
   type LogRange,
-  type Options,
   type Position,
   type Segment,
   type SequencedFrame,
 } from "./frame.ts";
-import { fromBytes, prefixFromBytes, toBytes, topicFromBytes, type Prefix } from "./topic.ts";
+import {
+  blob,
+  gap,
+  hash,
+  id16,
+  list,
+  mark,
+  optional,
+  options,
+  position,
+  prefixes,
+  range,
+  segments,
+  sequenced,
+  text,
+  replayed,
+  uint,
+} from "./frame-fields.ts";
+import { toBytes } from "./topic.ts";
 
-const INSTANCE_BYTES = 16;
-const HASH_BYTES = 32;
+/** The frames towards the fabric. */
+type OutwardType =
+  "hello" | "subscribe" | "unsubscribe" | "publish" | "logBatch" | "logResume" | "ping" | "credit";
 
 /** Encodes a frame. Cost: one copy of its payloads. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -62,14 +80,40 @@ function fields(frame: Frame): unknown[] {
       return [FRAME.logResume, frame.logger, toBytes(frame.writer), frame.birthMs];
     case "ping":
       return [FRAME.ping, frame.id];
+    case "credit":
+      return [FRAME.credit, positionFields(frame.position), frame.window];
+    default:
+      return inwardFields(frame);
+  }
+}
+
+/** The frames towards the peer. */
+function inwardFields(frame: Exclude<Frame, { type: OutwardType }>): unknown[] {
+  switch (frame.type) {
     case "welcome":
       return [FRAME.welcome, frame.version, frame.endpoint, frame.options];
     case "subscribed":
       return [FRAME.subscribed, frame.id, frame.positions.map(positionFields), frame.gaps.map(gapFields)];
     case "deliver":
-      return [FRAME.deliver, frame.router, frame.incarnation, frame.prev, frame.frames.map(sequencedFields)];
+      return [
+        FRAME.deliver,
+        frame.router,
+        frame.incarnation,
+        frame.prev,
+        frame.frames.map(sequencedFields),
+        ...(frame.replay === undefined ? [] : [REPLAY_FLAGS[frame.replay]]),
+      ];
     case "published":
-      return [FRAME.published, frame.router, frame.seq];
+      return [
+        FRAME.published,
+        frame.router,
+        frame.seq,
+        ...(frame.receivers === undefined ? [] : [frame.receivers]),
+      ];
+    case "publishRefused":
+      return [FRAME.publishRefused, frame.seq, frame.code, frame.message];
+    case "recovered":
+      return [FRAME.recovered, positionFields(frame.position), frame.complete];
     case "logAck":
       return [FRAME.logAck, frame.logger, toBytes(frame.writer), markFields(frame.last)];
     case "logRefused":
@@ -100,7 +144,9 @@ function positionFields(position: Position): unknown {
 }
 
 function gapFields(gap: Gap): unknown {
-  return [gap.extent === "exact" ? 0 : 1, positionFields(gap.from), positionFields(gap.to)];
+  const { extent, from, to, events, reason } = gap;
+  const place = reason === undefined ? null : GAP_REASONS.indexOf(reason);
+  return [extent === "exact" ? 0 : 1, positionFields(from), positionFields(to), events ?? null, place];
 }
 
 function rangeFields(range: LogRange | undefined): unknown {
@@ -120,6 +166,16 @@ function segmentFields(segments: readonly Segment[]): unknown[] {
 
 function sequencedFields(frame: SequencedFrame): unknown[] {
   return [frame.seq, toBytes(frame.publisher), frame.publisherSeq, segmentFields(frame.segments)];
+}
+
+/** Frames as a router keeps them: what `decodeSequenced` reads. */
+export function encodeSequenced(frames: readonly SequencedFrame[]): Uint8Array {
+  return encodeItem(frames.map(sequencedFields));
+}
+
+/** Payloads are views into `bytes`. Throws as `decodeFrame` does. */
+export function decodeSequenced(bytes: Uint8Array): readonly SequencedFrame[] {
+  return list(decodeItem(bytes), "frames").map(sequenced);
 }
 
 /** Decodes a frame; payloads are views into `bytes`. Throws `invalid_message`, `too_large` or `deserialization_failed`. */
@@ -181,6 +237,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       };
     case FRAME.ping:
       return { type: "ping", id: uint(a[1], "id") };
+    case FRAME.credit:
+      return { type: "credit", position: position(a[1]), window: uint(a[2], "window") };
     default:
       return decodeInward(a);
   }
@@ -205,15 +263,23 @@ function decodeInward(a: readonly unknown[]): Frame {
         gaps: list(a[3] ?? [], "gaps").map(gap),
       };
     case FRAME.deliver:
-      return {
-        type: "deliver",
-        router: text(a[1], "router"),
-        incarnation: uint(a[2], "incarnation"),
-        prev: uint(a[3], "prev"),
-        frames: list(a[4], "frames").map(sequenced),
-      };
+      return deliver(a);
     case FRAME.published:
-      return { type: "published", router: text(a[1], "router"), seq: uint(a[2], "seq") };
+      return {
+        type: "published",
+        router: text(a[1], "router"),
+        seq: uint(a[2], "seq"),
+        ...(a[3] === undefined ? {} : { receivers: uint(a[3], "receivers") }),
+      };
+    case FRAME.publishRefused:
+      return {
+        type: "publishRefused",
+        seq: uint(a[1], "seq"),
+        code: text(a[2], "code"),
+        message: text(a[3], "message"),
+      };
+    case FRAME.recovered:
+      return { type: "recovered", position: position(a[1]), complete: a[2] === true };
     case FRAME.logAck:
       return { type: "logAck", logger: text(a[1], "logger"), writer: id16(a[2], "writer"), last: mark(a[3]) };
     case FRAME.logRefused:
@@ -244,126 +310,13 @@ function decodeInward(a: readonly unknown[]): Frame {
   }
 }
 
-function wrong(field: string, wanted: string, got: unknown): never {
-  const is =
-    got === null
-      ? "null"
-      : Array.isArray(got)
-        ? "an array"
-        : got instanceof Uint8Array
-          ? "bytes"
-          : typeof got;
-  throw new FabricError("invalid_message", `${field} must be ${wanted}, got ${is}`);
-}
-
-function list(v: unknown, field: string): readonly unknown[] {
-  return Array.isArray(v) ? (v as readonly unknown[]) : wrong(field, "an array", v);
-}
-
-function uint(v: unknown, field: string): number {
-  const n = typeof v === "bigint" ? Number(v) : v;
-  return Number.isSafeInteger(n) && (n as number) >= 0
-    ? (n as number)
-    : wrong(field, "an unsigned integer below 2^53", v);
-}
-
-function text(v: unknown, field: string): string {
-  return typeof v === "string" ? v : wrong(field, "a text string", v);
-}
-
-function blob(v: unknown, field: string): Uint8Array {
-  return v instanceof Uint8Array ? v : wrong(field, "a byte string", v);
-}
-
-function options(v: unknown): Options {
-  if (v === undefined || v === null) return {};
-  return typeof v === "object" && !Array.isArray(v) && !(v instanceof Uint8Array)
-    ? (v as Options)
-    : wrong("options", "a map", v);
-}
-
-function optional<T>(v: unknown, parse: (v: unknown) => T): T | undefined {
-  return v === undefined || v === null ? undefined : parse(v);
-}
-
-function sized(v: unknown, field: string, size: number): Uint8Array {
-  const bytes = blob(v, field);
-  return bytes.length === size ? bytes : wrong(field, `${size} bytes`, `${bytes.length} bytes`);
-}
-
-function id16(v: unknown, field: string): string {
-  return fromBytes(sized(v, field, INSTANCE_BYTES));
-}
-
-function hash(v: unknown): Uint8Array {
-  return sized(v, "hash", HASH_BYTES);
-}
-
-function prefixes(v: unknown): readonly Prefix[] {
-  const all = list(v, "prefixes");
-  if (all.length > LIMITS.subscriptionsMax) {
-    throw new FabricError(
-      "too_many",
-      `${all.length} prefixes in one frame, at most ${LIMITS.subscriptionsMax} are allowed`,
-    );
-  }
-  return all.map((p) => prefixFromBytes(blob(p, "prefix")));
-}
-
-function position(v: unknown): Position {
-  const a = list(v, "position");
-  return { router: text(a[0], "router"), incarnation: uint(a[1], "incarnation"), seq: uint(a[2], "seq") };
-}
-
-function gap(v: unknown): Gap {
-  const a = list(v, "gap");
+function deliver(a: readonly unknown[]): Frame {
   return {
-    extent: uint(a[0], "extent") === 0 ? "exact" : "unknown",
-    from: position(a[1]),
-    to: position(a[2]),
-  };
-}
-
-function range(v: unknown): LogRange {
-  const a = list(v, "range");
-  return { source: text(a[0], "source"), from: uint(a[1], "from"), to: uint(a[2], "to") };
-}
-
-function mark(v: unknown): LogMark {
-  const a = list(v, "mark");
-  return { number: uint(a[0], "number"), hash: blob(a[1], "hash"), range: optional(a[2], range) };
-}
-
-function segments(v: unknown): readonly Segment[] {
-  const flat = list(v, "segments");
-  if (flat.length % 4 !== 0) wrong("segments", "an array of four elements for each segment", v);
-  if (flat.length / 4 > LIMITS.segmentsMax) {
-    throw new FabricError(
-      "too_many",
-      `${flat.length / 4} segments in one frame, at most ${LIMITS.segmentsMax} are allowed`,
-    );
-  }
-  const out: Segment[] = [];
-  for (let i = 0; i < flat.length; i += 4) {
-    const encoding = flat[i + 1];
-    if (encoding !== ENCODING.json && encoding !== ENCODING.cbor)
-      wrong("encoding", "1 (JSON v1) or 2 (CBOR)", encoding);
-    out.push({
-      topic: topicFromBytes(blob(flat[i], "topic")),
-      encoding: encoding as Encoding,
-      count: uint(flat[i + 2], "count"),
-      payload: blob(flat[i + 3], "payload"),
-    });
-  }
-  return out;
-}
-
-function sequenced(v: unknown): SequencedFrame {
-  const a = list(v, "sequenced frame");
-  return {
-    seq: uint(a[0], "seq"),
-    publisher: id16(a[1], "publisher"),
-    publisherSeq: uint(a[2], "publisher seq"),
-    segments: segments(a[3]),
+    type: "deliver",
+    router: text(a[1], "router"),
+    incarnation: uint(a[2], "incarnation"),
+    prev: uint(a[3], "prev"),
+    frames: list(a[4], "frames").map(sequenced),
+    ...replayed(a[5]),
   };
 }

@@ -13,6 +13,7 @@ export const FRAME = {
   logBatch: 5,
   logResume: 6,
   ping: 7,
+  credit: 8,
   welcome: 16,
   subscribed: 17,
   deliver: 18,
@@ -23,6 +24,8 @@ export const FRAME = {
   error: 23,
   gap: 24,
   goaway: 25,
+  recovered: 26,
+  publishRefused: 27,
 } as const;
 
 /** How the events of a segment are written: lines of canonical JSON v1 messages, or a CBOR sequence of events. */
@@ -54,8 +57,9 @@ export type InstanceId = string;
 /** Free-form options of control frames: what a side does not know, it ignores. */
 export type Options = Readonly<Record<string, unknown>>;
 
-/** Where a reader stands at one router (rule 2). */
+/** Where a reader stands in one stream of a router (rule 2). */
 export interface Position {
+  /** The stream: the router's name, or that of a stream that it keeps (stream.ts). Readers compare it, no more. */
   readonly router: string;
   readonly incarnation: number;
   readonly seq: number;
@@ -66,7 +70,26 @@ export interface Gap {
   readonly extent: "exact" | "unknown";
   readonly from: Position;
   readonly to: Position;
+  /** Events that fell into it, where the frames were still at hand to be counted. */
+  readonly events?: number;
+  readonly reason?: GapReason;
 }
+
+/**
+ * `overflow`: the reader was too slow. `restarted`: the router lost its memory. `expired`: what was kept is older than
+ * it is kept for. `away`: the reader was not connected, and its topics are not kept.
+ */
+export type GapReason = (typeof GAP_REASONS)[number];
+export const GAP_REASONS = ["overflow", "restarted", "expired", "away"] as const;
+
+/**
+ * A delivery of what was kept. `resumed`: it continues where its reader stood, over incarnations too, so `prev` is not
+ * compared. `history`: it is older than where its reader stands, which stays there.
+ */
+export type Replayed = "resumed" | "history";
+
+/** Bits of the flags of a deliver frame: history is both. */
+export const REPLAY_FLAGS = { resumed: 1, history: 3 } as const satisfies Record<Replayed, number>;
 
 /** One publish as sequenced by a router. */
 export interface SequencedFrame {
@@ -163,9 +186,23 @@ export type Frame =
       readonly incarnation: number;
       readonly prev: number;
       readonly frames: readonly SequencedFrame[];
+      /** Absent while the stream is live. */
+      readonly replay?: Replayed;
     }
-  /** Every publish of this connection up to and including `seq` is sequenced at `router` (rule 10). */
-  | { readonly type: "published"; readonly router: string; readonly seq: number }
+  /**
+   * Every publish of this connection up to and including `seq` is sequenced at `router`, and stored where its topics
+   * are kept (rule 10). `receivers`: trunks that the publish with this very number went to; 0 in between.
+   */
+  | { readonly type: "published"; readonly router: string; readonly seq: number; readonly receivers?: number }
+  /** The publish was refused for good: it went nowhere. */
+  | { readonly type: "publishRefused"; readonly seq: number; readonly code: string; readonly message: string }
+  /**
+   * The reader has consumed every delivery of `router` up to this position, and lets `window` bytes be under way
+   * (design.md, decision 4).
+   */
+  | { readonly type: "credit"; readonly position: Position; readonly window: number }
+  /** A reader that came back has been sent all that was kept for it; it is live from `position` on (rule 11). */
+  | { readonly type: "recovered"; readonly position: Position; readonly complete: boolean }
   /** Answers a batch and `logResume`: the logger has taken everything up to and including `last`. */
   | { readonly type: "logAck"; readonly logger: string; readonly writer: InstanceId; readonly last: LogMark }
   | {

@@ -145,7 +145,9 @@ export class JsonSession extends Session {
     this.flush();
   }
 
-  protected override deliver(frame: FrameOf<"deliver">, _bytes: unknown, nowMs: number): void {
+  protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void {
+    // A JSON v1 reader gives no signal: what is handed to its socket counts as consumed, and its allowance bounds it.
+    this.consume(frame.router, bytes.length, nowMs);
     if (this.#state !== "open") return;
     const own = this.#options.identity.instance;
     for (const sequenced of frame.frames) {

@@ -11,11 +11,14 @@ import {
   type Frame,
   type FrameOf,
   type Gap,
+  type Position,
   type Segment,
   type SequencedFrame,
 } from "./frame.ts";
 import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
 import { negotiateVersion } from "./handshake.ts";
+import { parseHistory } from "./history.ts";
+import { parseOverflow } from "./overflow.ts";
 import { OutstandingPublishes } from "./outstanding.ts";
 import { assertSegment } from "./segment-check.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
@@ -29,6 +32,8 @@ export interface NativeSessionOptions {
   readonly placement: TopicPlacement;
   /** Version of the router table. */
   readonly table: string;
+  /** Prefixes with retention; none without them. */
+  readonly keptPrefixes?: readonly Prefix[];
   /** What the welcome tells besides: server version, loggers, limits. */
   readonly welcome: Readonly<Record<string, unknown>>;
   readonly nowMs: number;
@@ -62,6 +67,10 @@ export class NativeSession extends Session {
   readonly #outstanding = new OutstandingPublishes();
   #acknowledged = 0;
   #takesJson = false;
+  /** Whether the peer takes each stream by itself, and so can be sent again what is kept. */
+  #resumes = false;
+  /** Whether the peer says what it has consumed; one that does not is taken to consume at once. */
+  #grantsCredit = false;
 
   constructor(options: NativeSessionOptions) {
     super(options.placement);
@@ -140,7 +149,8 @@ export class NativeSession extends Session {
     this.flush();
   }
 
-  protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): void {
+  protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void {
+    if (!this.#grantsCredit) this.consume(frame.router, bytes.length, nowMs);
     if (this.#state !== "open") return;
     if (this.#takesJson) this.effect({ type: "sendBytes", bytes });
     else this.#send({ ...frame, frames: frame.frames.map(toCbor) });
@@ -148,6 +158,10 @@ export class NativeSession extends Session {
 
   protected override missed(gap: Gap): void {
     if (this.#state === "open") this.#send({ type: "gap", gap });
+  }
+
+  protected override recovered(position: Position, complete: boolean): void {
+    if (this.#state === "open") this.#send({ type: "recovered", position, complete });
   }
 
   protected override refused(error: FabricError, nowMs: number): void {
@@ -171,6 +185,8 @@ export class NativeSession extends Session {
       case "logBatch":
       case "logResume":
         return this.effect({ type: "log", frame });
+      case "credit":
+        return this.credit(frame.position.router, encodeFrame(frame));
       case "ping":
         return this.#send({ type: "pong", id: frame.id });
       default:
@@ -186,7 +202,20 @@ export class NativeSession extends Session {
     }
     const encodings = frame.options["encodings"];
     this.#takesJson = Array.isArray(encodings) && encodings.includes("json");
-    this.identify({ instance: frame.instance, connection: frame.connection, table: this.#native.table });
+    const { instance, connection, options } = frame;
+    // Checked by the routers too, but a peer learns of it sooner here.
+    const { window, overflow, queue } = options;
+    // A peer that does not say so knows nothing of streams: it has the order of all topics, and gaps.
+    const resume = options["resume"] === true;
+    parseOverflow(overflow);
+    this.#grantsCredit = window !== undefined;
+    this.#resumes = resume;
+    this.identify({
+      instance,
+      connection,
+      table: this.#native.table,
+      terms: { window, overflow, queue, resume },
+    });
     this.#state = "open";
     this.#stateDeadlineMs = Infinity;
     this.#send({ type: "welcome", version, endpoint: this.#native.endpoint, options: this.#native.welcome });
@@ -212,9 +241,21 @@ export class NativeSession extends Session {
     }
     const prefixes = new Set([...this.#prefixes, ...frame.prefixes]);
     assertSubscriptionBounds(prefixes);
+    this.#assertHistory(frame);
     this.#prefixes = prefixes;
     this.#changes.set(++this.#subscribeId, frame.id);
-    this.subscribe(this.#subscribeId, frame.prefixes, nowMs, frame.positions);
+    this.subscribe(this.#subscribeId, frame.prefixes, nowMs, frame.positions, frame.options["history"]);
+  }
+
+  #assertHistory({ prefixes, options }: FrameOf<"subscribe">): void {
+    if (parseHistory(options) === undefined) return;
+    if (!this.#resumes)
+      throw new FabricError("invalid_data", "history is for peers that say resume in hello");
+    const kept = this.#native.keptPrefixes ?? [];
+    const none = prefixes.find((prefix) => !kept.some((k) => k.startsWith(prefix) || prefix.startsWith(k)));
+    if (none !== undefined) {
+      throw new FabricError("invalid_data", `history: nothing under '${textOf(none)}' is kept`);
+    }
   }
 
   #unsubscribe(frame: FrameOf<"unsubscribe">, nowMs: number): void {

@@ -6,6 +6,7 @@ import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { FrameOf, Gap, LogBatchFrame, Position, Segment } from "./frame.ts";
+import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
 
@@ -51,6 +52,8 @@ export abstract class Session {
   readonly #retryAtMs = new Map<string, number>();
   readonly #pending = new Map<number, PendingSubscription>();
   #effects: SessionEffect[] = [];
+  /** When routers are told what was consumed; Infinity when there is nothing to tell. */
+  #creditDueMs = Infinity;
   #isDone = false;
 
   constructor(placement: TopicPlacement) {
@@ -66,7 +69,7 @@ export abstract class Session {
 
   /** When `tick` is due, ms; undefined when nothing waits. */
   get deadlineMs(): number | undefined {
-    let due = this.ownDeadlineMs();
+    let due = Math.min(this.ownDeadlineMs(), this.#creditDueMs);
     for (const atMs of this.#retryAtMs.values()) due = Math.min(due, atMs);
     for (const pending of this.#pending.values()) due = Math.min(due, pending.deadlineMs);
     return due === Infinity ? undefined : due;
@@ -102,6 +105,7 @@ export abstract class Session {
 
   /** To be called at `deadlineMs`. */
   tick(nowMs: number): void {
+    if (nowMs >= this.#creditDueMs) this.#tellCredit();
     for (const [router, atMs] of this.#retryAtMs) {
       if (atMs > nowMs) continue;
       this.#retryAtMs.delete(router);
@@ -128,6 +132,8 @@ export abstract class Session {
   protected abstract published(router: string, seq: number): void;
   protected abstract deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void;
   protected abstract missed(gap: Gap, nowMs: number): void;
+  /** A stream is live again after what was kept of it. Only peers that resume are told. */
+  protected recovered(_position: Position, _complete: boolean): void {}
   /** The fabric cannot serve this peer any longer. */
   protected abstract refused(error: FabricError, nowMs: number): void;
 
@@ -142,13 +148,15 @@ export abstract class Session {
 
   /**
    * Opens the subscription at each router that it spans; `subscribed` follows when all have it.
-   * @param positions Where a reader that comes back stands, at any of the routers.
+   * @param positions Where a reader that comes back stands, in any stream of the routers.
+   * @param history As the option of a subscribe frame has it.
    */
   protected subscribe(
     id: number,
     prefixes: readonly Prefix[],
     nowMs: number,
     positions: readonly Position[] = [],
+    history?: unknown,
   ): void {
     const byRouter = Map.groupBy(
       prefixes.flatMap((prefix) => this.#placement.span(prefix).map((router) => ({ router, prefix }))),
@@ -156,15 +164,9 @@ export abstract class Session {
     );
     this.#await(id, byRouter.keys(), nowMs);
     for (const [router, entries] of byRouter) {
-      for (const position of positions)
-        if (position.router === router) this.trunk(router).resumeFrom(position);
-      this.toTrunk(
-        router,
-        this.#open(router).subscribe(
-          id,
-          entries.map((entry) => entry.prefix),
-        ),
-      );
+      this.trunk(router).resumeFrom(positions.filter((position) => routerOf(position.router) === router));
+      const own = entries.map((entry) => entry.prefix);
+      this.toTrunk(router, this.#open(router).subscribe(id, own, history));
     }
   }
 
@@ -206,6 +208,25 @@ export abstract class Session {
     this.effect({ type: "done" });
   }
 
+  /** The peer has consumed what came of a stream so far, with a last delivery of this size. */
+  protected consume(stream: string, bytes: number, nowMs: number): void {
+    const router = routerOf(stream);
+    const trunk = this.trunk(router);
+    this.toTrunk(router, trunk.consume(bytes));
+    if (trunk.isCreditUntold) this.#creditDueMs = Math.min(this.#creditDueMs, nowMs + LIMITS.creditMs);
+  }
+
+  /** Passes on what the peer says that it has consumed. */
+  protected credit(stream: string, bytes: Uint8Array): void {
+    const router = routerOf(stream);
+    if (this.#trunks.get(router)?.isOpen === true) this.toTrunk(router, [bytes]);
+  }
+
+  #tellCredit(): void {
+    this.#creditDueMs = Infinity;
+    for (const [router, trunk] of this.#trunks) this.toTrunk(router, trunk.takeCredit());
+  }
+
   private trunk(router: string): TrunkEnd {
     let trunk = this.#trunks.get(router);
     if (trunk === undefined) {
@@ -242,6 +263,8 @@ export abstract class Session {
         return this.#confirm({ router, ...event }, nowMs);
       case "gap":
         return this.missed(event.gap, nowMs);
+      case "recovered":
+        return this.recovered(event.position, event.complete);
       case "refused":
         return this.refused(event.error, nowMs);
     }
@@ -259,7 +282,7 @@ export abstract class Session {
         pending.confirmed.push(by.router);
       if (pending.routers.size > 0) continue;
       this.#pending.delete(id);
-      const positions = pending.confirmed.flatMap((router) => this.trunk(router).position ?? []);
+      const positions = pending.confirmed.flatMap((router) => this.trunk(router).positions);
       this.subscribed({ id, positions, gaps }, nowMs);
       gaps = [];
     }

@@ -24,7 +24,8 @@ export function encodeEvents(events: Iterable<FabricEvent>): Uint8Array {
   return writer.finish();
 }
 
-function writeEvent(writer: CborWriter, event: FabricEvent): void {
+/** Appends an event to a sequence. Throws as `encodeEvents` does; what was written then must be taken back. */
+export function writeEvent(writer: CborWriter, event: FabricEvent): void {
   writer.array(event.metadata.length > 0 ? 3 : 2);
   writer.text(event.name);
   writer.array(event.args.length);

@@ -11,11 +11,15 @@ import {
   type FrameOf,
   type Gap,
   type InstanceId,
+  type Options,
   type Position,
   type Segment,
 } from "./frame.ts";
 import { PROTOCOL_VERSIONS } from "./handshake.ts";
+import { ReaderCredit } from "./reader-credit.ts";
+import { Recovery } from "./recovery.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
+import { isKept, mayHold } from "./stream.ts";
 import type { Prefix } from "./topic.ts";
 
 /** What the session learns from a trunk. */
@@ -24,7 +28,6 @@ export type TrunkEvent =
   | {
       readonly type: "subscribed";
       readonly id: number;
-      readonly position: Position;
       readonly gaps: readonly Gap[];
     }
   /** Publishes up to this number are sequenced. */
@@ -32,6 +35,8 @@ export type TrunkEvent =
   /** `frame` without repeats, and the bytes of the whole frame as it came. */
   | { readonly type: "deliver"; readonly frame: FrameOf<"deliver">; readonly bytes: Uint8Array }
   | { readonly type: "gap"; readonly gap: Gap }
+  /** A stream is live again from this position on, after what was kept of it. */
+  | { readonly type: "recovered"; readonly position: Position; readonly complete: boolean }
   /** The router refuses this session for good. */
   | { readonly type: "refused"; readonly error: FabricError };
 
@@ -41,10 +46,19 @@ export interface TrunkIdentity {
   readonly connection: number;
   /** Version of the session's router table (rule 8). */
   readonly table: string;
+  /** How this reader wants to be served, as its hello says it: window, overflow, queue, resume. */
+  readonly terms?: Options;
 }
 
 /** Trunk connections of one client connection are numbered below this. */
 const TRUNK_CONNECTIONS = 2 ** 20;
+
+/** A subscription that begins with a history; to be asked for again until it is confirmed. */
+interface WithHistory {
+  readonly id: number;
+  readonly prefixes: readonly Prefix[];
+  readonly history: unknown;
+}
 
 interface Unacked {
   readonly frame: FrameOf<"publish">;
@@ -61,25 +75,54 @@ export class TrunkEnd {
   readonly #prefixes = new Set<Prefix>();
   #lastSubscribeId = 0;
   #confirmedId = 0;
-  #position: Position | undefined;
-  /** What the next subscription asks the gap since; undefined where nothing can have been missed. */
-  #resume: Position | undefined;
+  /** Where the reader stands, by stream. */
+  #positions = new Map<string, Position>();
+  /** Where the next subscription resumes; empty where nothing can have been missed. */
+  #resume: readonly Position[] = [];
+  readonly #recovery = new Recovery();
+  #withHistory: WithHistory[] = [];
+  /** The end of the delivery that came last. */
+  #lastEnd: Position | undefined;
   #unacked: Unacked[] = [];
   #unackedBytes = 0;
-  readonly #repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
+  #credit: ReaderCredit;
+  readonly #repeats = new Map<string, RepeatFilter>();
 
   constructor(router: string, identity: TrunkIdentity) {
     this.router = router;
     this.#identity = identity;
+    this.#credit = new ReaderCredit(this.#windowBytes);
+  }
+
+  get #windowBytes(): number {
+    const window = this.#identity.terms?.["window"];
+    return typeof window === "number" ? window : LIMITS.readerWindowBytes;
+  }
+
+  /** Whether the router is to be told what the peer has consumed. */
+  get isCreditUntold(): boolean {
+    return this.#credit.isUntold;
+  }
+
+  /** The peer has consumed all that came so far, with a last delivery of this size; answers with what to send now. */
+  consume(bytes: number): Uint8Array[] {
+    if (this.#lastEnd === undefined) return [];
+    return this.#credit.consume(this.#lastEnd, bytes) ? this.takeCredit() : [];
+  }
+
+  /** What tells the router, if there is anything to tell. */
+  takeCredit(): Uint8Array[] {
+    const bytes = this.#credit.take();
+    return bytes === undefined || !this.isOpen ? [] : [bytes];
   }
 
   get isOpen(): boolean {
     return this.#state === "open";
   }
 
-  /** Where this reader stands; undefined before its first subscription. */
-  get position(): Position | undefined {
-    return this.#position;
+  /** Where this reader stands, in each stream of this router; empty before its first subscription. */
+  get positions(): readonly Position[] {
+    return [...this.#positions.values()];
   }
 
   /** Publishes that are not acknowledged, bytes. */
@@ -114,20 +157,18 @@ export class TrunkEnd {
   opened(): Uint8Array[] {
     this.#state = "open";
     this.#attempt++;
-    const { instance, connection, table } = this.#identity;
+    const { instance, connection, table, terms } = this.#identity;
     const hello: Frame = {
       type: "hello",
       versions: PROTOCOL_VERSIONS,
       instance,
       connection: connection * TRUNK_CONNECTIONS + this.#attempt,
-      options: { table },
+      options: { ...terms, table },
     };
+    this.#credit = new ReaderCredit(this.#windowBytes);
     const out = [encodeFrame(hello)];
-    this.#resume = this.#position;
-    if (this.#prefixes.size > 0) out.push(this.#subscribeBytes([...this.#prefixes]));
-    else if (this.#hasChange) out.push(this.#unsubscribeBytes([]));
-    // Whoever subscribes to nothing misses nothing until the next subscription.
-    this.#resume = undefined;
+    this.#lastEnd = undefined;
+    out.push(...this.#resubscribe());
     for (const unacked of this.#unacked) {
       out.push(encodeFrame(unacked.sent ? { ...unacked.frame, repeat: true } : unacked.frame));
       unacked.sent = true;
@@ -135,9 +176,31 @@ export class TrunkEnd {
     return out;
   }
 
+  /** What a new connection begins with: what was in force, from where the reader stands; then histories, one by one. */
+  #resubscribe(): Uint8Array[] {
+    this.#resume = this.positions;
+    const later = new Set(this.#withHistory.flatMap(({ prefixes }) => prefixes));
+    const before = [...this.#prefixes].filter((prefix) => !later.has(prefix));
+    const out: Uint8Array[] = [];
+    if (before.length > 0) {
+      const id = (this.#withHistory[0]?.id ?? this.#lastSubscribeId + 1) - 1;
+      out.push(this.#subscribeBytes(id, before));
+    }
+    for (const { id, prefixes, history } of this.#withHistory) {
+      const wanted = prefixes.filter((prefix) => this.#prefixes.has(prefix));
+      if (wanted.length > 0) out.push(this.#subscribeBytes(id, wanted, history));
+    }
+    const isConfirmed = this.#withHistory.length === 0 && out.length > 0;
+    if (this.#hasChange && !isConfirmed) out.push(this.#unsubscribeBytes([]));
+    // Whoever subscribes to nothing misses nothing until the next subscription.
+    this.#resume = [];
+    return out;
+  }
+
   /** The connection is gone, or could not be made. Answers with the time to wait before the next attempt, ms. */
   lost(): number {
     this.#state = "closed";
+    this.#recovery.lost();
     this.#retryMs = Math.min(
       LIMITS.trunkRetryMaxMs,
       this.#retryMs === 0 ? LIMITS.trunkRetryMs : this.#retryMs * 2,
@@ -146,17 +209,18 @@ export class TrunkEnd {
   }
 
   /** Where the reader stands that comes back through this trunk; while the trunk has subscriptions it knows better. */
-  resumeFrom(position: Position): void {
-    if (this.#prefixes.size > 0) return;
-    this.#position = position;
-    this.#resume = position;
+  resumeFrom(positions: readonly Position[]): void {
+    if (this.#prefixes.size > 0 || positions.length === 0) return;
+    this.#positions = new Map(positions.map((position) => [position.router, position]));
+    this.#resume = positions;
   }
 
   /** Adds subscriptions; confirmed by a `subscribed` event with this id or a higher one. Ids must rise. */
-  subscribe(id: number, prefixes: readonly Prefix[]): Uint8Array[] {
+  subscribe(id: number, prefixes: readonly Prefix[], history?: unknown): Uint8Array[] {
     this.#lastSubscribeId = id;
     for (const prefix of prefixes) this.#prefixes.add(prefix);
-    return this.isOpen ? [this.#subscribeBytes(prefixes)] : [];
+    if (history !== undefined) this.#withHistory.push({ id, prefixes, history });
+    return this.isOpen ? [this.#subscribeBytes(id, prefixes, history)] : [];
   }
 
   /** Takes subscriptions away; confirmed like `subscribe`. */
@@ -187,6 +251,8 @@ export class TrunkEnd {
         return this.#subscribed(frame);
       case "gap":
         return [{ type: "gap", gap: this.#told(frame.gap) }];
+      case "recovered":
+        return [this.#recovered(frame)];
       case "welcome":
         this.#retryMs = 0;
         return [];
@@ -204,27 +270,43 @@ export class TrunkEnd {
 
   /** A gap as this reader has it: it knows its own position better than the router does. */
   #told(gap: Gap): Gap {
-    const from = this.#position ?? gap.from;
-    this.#position = gap.to;
+    const stream = gap.to.router;
+    const from = this.#positions.get(stream) ?? gap.from;
+    this.#positions.set(stream, gap.to);
+    this.#recovery.missed(stream);
     return { ...gap, from };
+  }
+
+  #recovered({ position, complete }: FrameOf<"recovered">): TrunkEvent {
+    this.#positions.set(position.router, position);
+    const isComplete = this.#recovery.ended(position.router) && complete;
+    return { type: "recovered", position, complete: isComplete };
   }
 
   #unsubscribeBytes(prefixes: readonly Prefix[]): Uint8Array {
     return encodeFrame({ type: "unsubscribe", id: this.#lastSubscribeId, prefixes });
   }
 
-  #subscribeBytes(prefixes: readonly Prefix[]): Uint8Array {
-    const positions = this.#resume === undefined ? [] : [this.#resume];
-    this.#resume = undefined;
-    return encodeFrame({ type: "subscribe", id: this.#lastSubscribeId, prefixes, positions, options: {} });
+  #subscribeBytes(id: number, prefixes: readonly Prefix[], history?: unknown): Uint8Array {
+    const positions = this.#resume;
+    this.#resume = [];
+    for (const { router } of positions) if (isKept(router)) this.#recovery.began(router);
+    const options: Options = history === undefined ? {} : { history };
+    return encodeFrame({ type: "subscribe", id, prefixes, positions, options });
   }
 
   #subscribed(frame: FrameOf<"subscribed">): TrunkEvent[] {
-    const position = frame.positions[0];
-    if (position === undefined) throw new FabricError("invalid_message", "subscribed carries no position");
-    this.#position = position;
+    if (frame.positions.length === 0)
+      throw new FabricError("invalid_message", "subscribed carries no position");
+    this.#positions = new Map(frame.positions.map((position) => [position.router, position]));
     this.#confirmedId = Math.max(this.#confirmedId, frame.id);
-    return [{ type: "subscribed", id: frame.id, position, gaps: frame.gaps }];
+    const confirmed = this.#withHistory.filter(({ id }) => id <= frame.id);
+    this.#withHistory = this.#withHistory.filter(({ id }) => id > frame.id);
+    for (const { router } of frame.positions) {
+      const isAsked = confirmed.some(({ prefixes }) => prefixes.some((prefix) => mayHold(router, prefix)));
+      if (isKept(router) && isAsked) this.#recovery.historyBegan(router);
+    }
+    return [{ type: "subscribed", id: frame.id, gaps: frame.gaps }];
   }
 
   #published(seq: number): TrunkEvent[] {
@@ -240,18 +322,34 @@ export class TrunkEnd {
 
   #deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): TrunkEvent[] {
     const events: TrunkEvent[] = [];
-    const at = this.#position;
-    const first: Position = { router: this.router, incarnation: frame.incarnation, seq: frame.prev };
+    const stream = frame.router;
+    const at = this.#positions.get(stream);
+    const first: Position = { router: stream, incarnation: frame.incarnation, seq: frame.prev };
+    const last = frame.frames.at(-1);
+    if (last !== undefined) this.#lastEnd = { ...first, seq: last.seq };
+    if (frame.replay === "history") return [{ type: "deliver", frame, bytes }];
     if (at !== undefined && frame.incarnation < at.incarnation) return [];
-    if (at !== undefined && (at.incarnation !== frame.incarnation || at.seq !== frame.prev)) {
+    const isNext = at === undefined || (at.incarnation === frame.incarnation && at.seq === frame.prev);
+    if (!isNext && frame.replay === undefined) {
       const extent = at.incarnation === frame.incarnation ? "exact" : "unknown";
+      this.#recovery.missed(stream);
       events.push({ type: "gap", gap: { extent, from: at, to: first } });
     }
-    const last = frame.frames.at(-1);
-    if (last !== undefined) this.#position = { ...first, seq: last.seq };
-    const fresh = frame.frames.filter((f) => !this.#repeats.isRepeat(f.publisher, f.publisherSeq));
+    if (last !== undefined) this.#positions.set(stream, { ...first, seq: last.seq });
+    const repeats = this.#repeatsOf(stream);
+    const fresh = frame.frames.filter((f) => !repeats.isRepeat(f.publisher, f.publisherSeq));
     const hasRepeats = fresh.length < frame.frames.length;
     events.push({ type: "deliver", frame: hasRepeats ? { ...frame, frames: fresh } : frame, bytes });
     return events;
+  }
+
+  /** A publish with topics of several streams comes once in each. */
+  #repeatsOf(stream: string): RepeatFilter {
+    let repeats = this.#repeats.get(stream);
+    if (repeats === undefined) {
+      repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
+      this.#repeats.set(stream, repeats);
+    }
+    return repeats;
   }
 }

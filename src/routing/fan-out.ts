@@ -7,12 +7,12 @@ import { filterKey, type Filter } from "./filter.ts";
 import { InterestGroup, type Delivery, type Member } from "./interest-group.ts";
 import { PrefixIndex } from "./prefix-index.ts";
 
-export class FanOut {
-  readonly #groups = new Map<string, InterestGroup>();
-  readonly #groupOf = new Map<Member, InterestGroup>();
-  readonly #index = new PrefixIndex<InterestGroup>();
+export class FanOut<M extends Member> {
+  readonly #groups = new Map<string, InterestGroup<M>>();
+  readonly #groupOf = new Map<M, InterestGroup<M>>();
+  readonly #index = new PrefixIndex<InterestGroup<M>>();
   /** Groups with output, in the order in which they got it. */
-  readonly #fed = new Set<InterestGroup>();
+  readonly #fed = new Set<InterestGroup<M>>();
 
   /** Whether nothing waits to be taken. */
   get isEmpty(): boolean {
@@ -20,12 +20,12 @@ export class FanOut {
   }
 
   /** Enters a member. What waits must have been taken before, or the member would get a share of it. */
-  join(member: Member, filter: Filter): void {
+  join(member: M, filter: Filter): void {
     if (filter.length === 0) return;
     const key = filterKey(filter);
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = new InterestGroup(key, filter);
+      group = new InterestGroup<M>(key, filter);
       this.#groups.set(key, group);
       this.#index.add(filter, group);
     }
@@ -34,7 +34,7 @@ export class FanOut {
   }
 
   /** Takes a member out. What waits must have been taken before. */
-  leave(member: Member): void {
+  leave(member: M): void {
     const group = this.#groupOf.get(member);
     if (group === undefined) return;
     this.#groupOf.delete(member);
@@ -46,7 +46,7 @@ export class FanOut {
 
   /** Gives a frame to every group that matches a segment of it. Answers whether a group is now full. */
   feed(frame: SequencedFrame): boolean {
-    const takers = new Set<InterestGroup>();
+    const takers = new Set<InterestGroup<M>>();
     for (const segment of frame.segments) {
       for (const group of this.#index.match(segment.topic)) {
         group.add(segment);
@@ -63,9 +63,9 @@ export class FanOut {
   }
 
   /** Takes all that waits. */
-  take(router: string, incarnation: number): Delivery[] {
-    const out: Delivery[] = [];
-    for (const group of this.#fed) out.push(...group.take(router, incarnation));
+  take(stream: string, incarnation: number): Delivery<M>[] {
+    const out: Delivery<M>[] = [];
+    for (const group of this.#fed) out.push(...group.take(stream, incarnation));
     this.#fed.clear();
     return out;
   }

@@ -7,26 +7,26 @@ import { LIMITS } from "../base/limits.ts";
 import { encodeFrame } from "../protocol/frame-codec.ts";
 import { segmentsBytes, type Segment, type SequencedFrame } from "../protocol/frame.ts";
 import type { Filter } from "./filter.ts";
+import type { OutboxDelivery } from "./outbox.ts";
 
-/** A trunk as the fan-out sees it. */
+/** A reader as the fan-out sees it. */
 export interface Member {
-  readonly id: string;
-  /** The last sequence number sent on this trunk: `prev` of the next delivery (rule 3). */
+  /** The last sequence number sent to it: `prev` of the next delivery (rule 3). */
   lastSeq: number;
 }
 
-/** Bytes for some trunks. */
-export interface Delivery {
-  readonly trunks: readonly string[];
-  readonly bytes: Uint8Array;
+/** One deliver frame for the members that stand at the same place. */
+export interface Delivery<M extends Member> extends OutboxDelivery {
+  readonly members: readonly M[];
 }
 
-export class InterestGroup {
+export class InterestGroup<M extends Member> {
   readonly key: string;
   readonly filter: Filter;
-  readonly members = new Set<Member>();
+  readonly members = new Set<M>();
   #frames: SequencedFrame[] = [];
   #bytes = 0;
+  #events = 0;
   // The frame that is being matched: segments are gathered one by one.
   #segments: Segment[] = [];
 
@@ -43,6 +43,7 @@ export class InterestGroup {
   /** Adds a matching segment of the frame that is being sequenced. */
   add(segment: Segment): void {
     this.#segments.push(segment);
+    this.#events += segment.count;
   }
 
   /** Ends the frame: its matching segments stand in order; a whole frame is kept as it is. */
@@ -54,22 +55,25 @@ export class InterestGroup {
   }
 
   /** Takes what waits, encoded once for each distinct `prev` of the members. */
-  take(router: string, incarnation: number): Delivery[] {
+  take(stream: string, incarnation: number): Delivery<M>[] {
     const frames = this.#frames;
     const last = frames.at(-1);
     this.#frames = [];
     this.#bytes = 0;
     if (last === undefined) return [];
-    const byPrev = new Map<number, string[]>();
+    const byPrev = new Map<number, M[]>();
     for (const member of this.members) {
-      const ids = byPrev.get(member.lastSeq);
-      if (ids === undefined) byPrev.set(member.lastSeq, [member.id]);
-      else ids.push(member.id);
+      const members = byPrev.get(member.lastSeq);
+      if (members === undefined) byPrev.set(member.lastSeq, [member]);
+      else members.push(member);
       member.lastSeq = last.seq;
     }
-    const out: Delivery[] = [];
-    for (const [prev, trunks] of byPrev) {
-      out.push({ trunks, bytes: encodeFrame({ type: "deliver", router, incarnation, prev, frames }) });
+    const events = this.#events;
+    this.#events = 0;
+    const out: Delivery<M>[] = [];
+    for (const [prev, members] of byPrev) {
+      const bytes = encodeFrame({ type: "deliver", router: stream, incarnation, prev, frames });
+      out.push({ members, stream, bytes, incarnation, prev, last: last.seq, events });
     }
     return out;
   }

@@ -1,12 +1,15 @@
 /** What a router keeps in storage, and what it asks its driver to do. Shapes only. */
 import type { InstanceId } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
+import type { KeptChange, StoredLog } from "./kept.ts";
+import type { ReaderTerms } from "./reader-terms.ts";
 
 /** A trunk and its subscriptions: one row, written on change (rule 6). It outlives a sleep that leaves the socket open. */
 export interface TrunkRow {
   readonly id: string;
   readonly instance: InstanceId;
   readonly connection: number;
+  readonly terms: ReaderTerms;
   readonly prefixes: readonly Prefix[];
   /** Where the trunk stood at that change: its last delivery is this one or a later one. */
   readonly lastSeq: number;
@@ -18,7 +21,7 @@ export interface Checkpoint {
   readonly seq: number;
   /** Last publisher sequence number taken, by publisher instance. */
   readonly marks: readonly (readonly [InstanceId, number])[];
-  /** Last sequence number sent, by trunk; subscribed trunks not listed stand at `seq`. */
+  /** Last sequence number sent, by trunk, or trunk and stream (router.ts); those not listed stand at `seq`. */
   readonly lastSeqs: readonly (readonly [id: string, seq: number])[];
 }
 
@@ -29,15 +32,22 @@ export interface StoredRouter {
   /** Present only while nothing was sent since it was written. */
   readonly checkpoint: Checkpoint | undefined;
   readonly trunks: readonly TrunkRow[];
+  /** The last checkpoint that does not stand any more: its marks still hold. */
+  readonly marks: Checkpoint | undefined;
+  readonly logs: readonly StoredLog[];
 }
 
 /** One change of storage. Those of a turn are applied in one transaction, before anything is sent (rule 35). */
 export type RouterChange =
   | { readonly type: "incarnation"; readonly incarnation: number }
   | { readonly type: "checkpoint"; readonly checkpoint: Checkpoint }
+  /** The checkpoint does not stand any more; its marks are kept. */
   | { readonly type: "checkpointUsed" }
+  /** Marks of publishers, in the place of a checkpoint that does not stand. */
+  | { readonly type: "marks"; readonly checkpoint: Checkpoint }
   | { readonly type: "trunk"; readonly row: TrunkRow }
-  | { readonly type: "trunkGone"; readonly id: string };
+  | { readonly type: "trunkGone"; readonly id: string }
+  | KeptChange;
 
 export type RouterEffect =
   | { readonly type: "persist"; readonly change: RouterChange }

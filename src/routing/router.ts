@@ -1,53 +1,47 @@
 /**
- * The engine of a TopicRouter: gives every published frame a sequence number and fans it out to the trunks whose
- * subscriptions match. Sans-I/O: inputs are gathered by `receive`, `turn` answers with changes of storage and bytes
- * to send. PROTOCOL.md, "Routers"; rules 1 to 6.
+ * The engine of a TopicRouter: gives every published frame a sequence number, keeps what is to be kept, and fans it out
+ * to the trunks whose subscriptions match. Sans-I/O: inputs are gathered by `receive`, `turn` answers with changes of
+ * storage and bytes to send. PROTOCOL.md, "Routers"; rules 1 to 6, 10 and 11.
  */
-import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
+import { decodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
-import { assertSubscriptionBounds } from "../protocol/subscription-bounds.ts";
-import type { Prefix } from "../protocol/topic.ts";
-import { FanOut } from "./fan-out.ts";
-import { makeFilter } from "./filter.ts";
-import type { Member } from "./interest-group.ts";
+import { HeldPublishes, type HeldPublish } from "./held-publishes.ts";
+import { Keeper, type Keeping } from "./keeper.ts";
+import type { KeptLog } from "./kept-log.ts";
+import { Output } from "./output.ts";
 import { PublisherMarks } from "./publisher-marks.ts";
-import type { Checkpoint, RouterChange, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
+import { Readers } from "./readers.ts";
+import { parseTerms } from "./reader-terms.ts";
+import type { Checkpoint, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
+import { Subscribers } from "./subscribers.ts";
+import { Trunk } from "./trunk.ts";
 
 /** RFC 6455 and the IANA registry: the endpoint restarts, come back. */
 const SERVICE_RESTART = 1012;
-
-interface Trunk extends Member {
-  readonly instance: InstanceId;
-  readonly connection: number;
-  readonly prefixes: Set<Prefix>;
-}
 
 /** What arrived on a trunk: a frame, or its end. */
 type Input =
   | { readonly type: "frame"; readonly trunk: string; readonly frame: Frame; readonly bytes: number }
   | { readonly type: "closed"; readonly trunk: string };
 
-interface Publish {
-  readonly trunk: string;
-  readonly instance: InstanceId;
-  readonly frame: FrameOf<"publish">;
-}
-
 export interface RouterOptions {
   readonly name: string;
   /** Version of the router table: a trunk of another table is refused with `moved` (rule 8). */
   readonly table: string;
+  /** What it keeps; nothing without it. */
+  readonly keeping?: Keeping;
 }
 
 export class Router {
   readonly #options: RouterOptions;
   readonly #trunks = new Map<string, Trunk>();
   readonly #byInstance = new Map<InstanceId, Trunk>();
-  readonly #fanOut = new FanOut();
+  readonly #keeper: Keeper;
+  readonly #readers = new Readers();
+  readonly #subscribers: Subscribers;
   readonly #marks: PublisherMarks;
   readonly #isConnected = (instance: InstanceId): boolean => this.#byInstance.has(instance);
   #incarnation: number;
@@ -61,12 +55,15 @@ export class Router {
   readonly #awaited = new Set<InstanceId>();
   #graceEndsMs = 0;
   #inbox: Input[] = [];
-  #held: Publish[] = [];
-  #heldBytes = 0;
-  #out: RouterEffect[] = [];
-  readonly #acks = new Map<string, number>();
+  readonly #held = new HeldPublishes();
+  /** Whether kept publishes among them wait for the next commit. */
+  #isKeepDue = false;
+  /** Whether a reader came back, so that what has expired must not be there any more. */
+  #isExpiryUrgent = false;
+  readonly #out = new Output();
   /** Ids of trunks whose row is to be written, or deleted when they are gone, with this turn. */
   readonly #changed = new Set<string>();
+  #turnMs: number;
 
   /**
    * @param live Ids of trunks whose sockets outlived the sleep.
@@ -78,18 +75,36 @@ export class Router {
     this.#checkpointed = checkpoint !== undefined;
     this.#incarnation = checkpoint?.incarnation ?? stored.incarnation + 1;
     this.#seq = checkpoint?.seq ?? 0;
-    this.#marks = new PublisherMarks(checkpoint?.marks);
     this.#quietSinceMs = nowMs;
+    this.#turnMs = nowMs;
     this.#dirty = !this.#checkpointed;
-    if (!this.#checkpointed) this.#persist({ type: "incarnation", incarnation: this.#incarnation });
+    this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
+    this.#subscribers = new Subscribers(this.#keeper.logs, this.#readers, this.#out, () => this.position);
+    this.#marks = new PublisherMarks((checkpoint ?? stored.marks)?.marks);
+    if (!this.#checkpointed) {
+      this.#out.persist({ type: "incarnation", incarnation: this.#incarnation });
+      this.#recoverMarks(stored.marks);
+    }
     this.#restore(stored, live);
     if (this.#awaited.size > 0) this.#graceEndsMs = nowMs + LIMITS.coldGraceMs;
   }
 
   /** When `tick` is due, ms; undefined when nothing waits. An object with a deadline must stay awake. */
   get deadlineMs(): number | undefined {
-    if (this.#awaited.size > 0) return this.#graceEndsMs;
-    return this.#dirty ? this.#quietSinceMs + LIMITS.checkpointMs : undefined;
+    const due = Math.min(
+      this.#awaited.size > 0 ? this.#graceEndsMs : Infinity,
+      this.#mayCheckpoint ? this.#quietSinceMs + LIMITS.checkpointMs : Infinity,
+      this.#isKeepDue ? this.#keeper.dueMs : Infinity,
+      this.#subscribers.isReplayDue ? this.#turnMs : Infinity,
+      this.#readers.deadlineMs,
+    );
+    return due === Infinity ? undefined : due;
+  }
+
+  /** When a router that sleeps is to be woken to drop what has expired, ms; undefined while it is awake. */
+  get expiryMs(): number | undefined {
+    const { expiryMs } = this.#keeper;
+    return this.#dirty || expiryMs === Infinity ? undefined : expiryMs;
   }
 
   /** Where the router stands. */
@@ -108,7 +123,7 @@ export class Router {
       this.#inbox.push({ type: "frame", trunk, frame: decodeFrame(bytes), bytes: bytes.length });
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
-      this.#refuse(trunk, error);
+      this.#out.refuse(trunk, error);
     }
   }
 
@@ -125,23 +140,26 @@ export class Router {
       if (input.type === "closed") this.#removeTrunk(input.trunk);
       else this.#input(input.trunk, input.frame, input.bytes);
     }
-    if (this.#held.length > 0 && this.#isWarm(nowMs)) this.#sequenceHeld(nowMs);
-    this.#flushFanOut();
-    for (const [id, seq] of this.#acks) {
-      this.#send([id], { type: "published", router: this.#options.name, seq });
-    }
-    this.#acks.clear();
+    for (const change of this.#keeper.expire(nowMs, this.#isExpiryUrgent)) this.#out.persist(change);
+    this.#isExpiryUrgent = false;
+    this.#subscribers.replay();
+    // A start from a checkpoint would take readers that are replayed to for live.
+    if (this.#subscribers.isReplaying && !this.#dirty) this.#becomeDirty();
+    if (!this.#held.isEmpty && this.#isWarm(nowMs)) this.#sequenceHeld(nowMs);
+    this.#subscribers.flush();
+    this.#keep(nowMs);
+    for (const trunk of this.#readers.judge(nowMs)) this.#dismiss(trunk);
+    this.#out.sendAcks(this.#options.name);
     this.#persistTrunks();
-    const out = this.#out;
-    this.#out = [];
-    return out;
+    this.#turnMs = nowMs;
+    return this.#out.take();
   }
 
   /** To be called at `deadlineMs`: ends the grace period, or writes the checkpoint of a quiet router. */
   tick(nowMs: number): readonly RouterEffect[] {
     if (this.#awaited.size > 0 && nowMs >= this.#graceEndsMs) this.#endGrace();
-    if (this.#dirty && nowMs >= this.#quietSinceMs + LIMITS.checkpointMs) {
-      this.#persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
+    if (this.#mayCheckpoint && nowMs >= this.#quietSinceMs + LIMITS.checkpointMs) {
+      this.#out.persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
       this.#dirty = false;
       this.#checkpointed = true;
     }
@@ -156,9 +174,8 @@ export class Router {
     const lastSeqs = new Map(stored.checkpoint?.lastSeqs);
     for (const row of stored.trunks) {
       if (this.#checkpointed && live.has(row.id)) {
-        const lastSeq = Math.max(row.lastSeq, lastSeqs.get(row.id) ?? this.#seq);
-        const trunk = this.#addTrunk({ ...row, lastSeq });
-        this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
+        const trunk = this.#addTrunk(row);
+        this.#subscribers.restore(trunk, row.lastSeq, lastSeqs);
       } else {
         if (row.prefixes.length > 0) this.#awaited.add(row.instance);
         this.#changed.add(row.id);
@@ -166,7 +183,15 @@ export class Router {
     }
     if (this.#checkpointed) return;
     for (const trunk of live) {
-      this.#out.push({ type: "close", trunk, code: SERVICE_RESTART, reason: "restarted" });
+      this.#out.close(trunk, SERVICE_RESTART, "restarted");
+    }
+  }
+
+  /** After a crash the rows since the last marks tell the rest: what is stored is not taken again (rule 5). */
+  #recoverMarks(stored: Checkpoint | undefined): void {
+    const from = stored ?? { incarnation: 0, seq: 0 };
+    for (const { publisher, publisherSeq } of this.#keeper.behind(from)) {
+      this.#marks.take(publisher, publisherSeq, this.#isConnected);
     }
   }
 
@@ -176,20 +201,17 @@ export class Router {
       const trunk = this.#trunks.get(id);
       if (trunk === undefined)
         throw new FabricError("invalid_message", "the first frame of a trunk must be hello");
-      if (frame.type === "publish") return this.#hold({ trunk: id, instance: trunk.instance, frame }, bytes);
+      if (frame.type === "publish")
+        return this.#held.add({ trunk: id, instance: trunk.instance, frame, size: bytes });
+      if (frame.type === "credit") return this.#subscribers.credit(trunk, frame);
       if (frame.type === "subscribe") return this.#subscribe(trunk, frame);
       if (frame.type === "unsubscribe") return this.#unsubscribe(trunk, frame);
-      if (frame.type === "ping") return this.#send([id], { type: "pong", id: frame.id });
+      if (frame.type === "ping") return this.#out.frame(id, { type: "pong", id: frame.id });
       throw new FabricError("invalid_message", `a router does not take ${frame.type} frames`);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
-      this.#refuse(id, error);
+      this.#out.refuse(id, error);
     }
-  }
-
-  #hold(publish: Publish, bytes: number): void {
-    this.#held.push(publish);
-    this.#heldBytes += bytes;
   }
 
   #hello(id: string, frame: FrameOf<"hello">): void {
@@ -208,18 +230,19 @@ export class Router {
     const other = this.#byInstance.get(frame.instance);
     if (other !== undefined) {
       const older = other.connection < frame.connection ? other.id : id;
-      this.#refuse(older, new FabricError("superseded", "a newer connection of this instance is open"));
+      this.#out.refuse(older, new FabricError("superseded", "a newer connection of this instance is open"));
       if (older === id) return;
       this.#removeTrunk(other.id);
     }
     const { instance, connection } = frame;
-    this.#addTrunk({ id, instance, connection, prefixes: [], lastSeq: this.#seq });
+    const terms = parseTerms(frame.options);
+    this.#addTrunk({ id, instance, connection, terms, prefixes: [] });
     this.#changed.add(id);
-    this.#send([id], { type: "welcome", version, endpoint: this.#options.name, options: {} });
+    this.#out.frame(id, { type: "welcome", version, endpoint: this.#options.name, options: {} });
   }
 
-  #addTrunk(row: TrunkRow): Trunk {
-    const trunk: Trunk = { ...row, prefixes: new Set(row.prefixes) };
+  #addTrunk(row: Omit<TrunkRow, "lastSeq">): Trunk {
+    const trunk = new Trunk(row);
     this.#trunks.set(trunk.id, trunk);
     this.#byInstance.set(trunk.instance, trunk);
     return trunk;
@@ -228,55 +251,33 @@ export class Router {
   #removeTrunk(id: string): void {
     const trunk = this.#trunks.get(id);
     if (trunk === undefined) return;
-    this.#flushFanOut();
-    this.#fanOut.leave(trunk);
+    this.#subscribers.remove(trunk);
     this.#trunks.delete(id);
     this.#byInstance.delete(trunk.instance);
     this.#changed.add(id);
   }
 
   #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
-    assertSubscriptionBounds(new Set([...trunk.prefixes, ...frame.prefixes]));
-    this.#resubscribe(trunk, () => {
-      for (const prefix of frame.prefixes) trunk.prefixes.add(prefix);
-    });
+    const gaps = this.#subscribers.subscribe(trunk, frame);
+    this.#isExpiryUrgent ||= trunk.isReplayed;
     this.#awaited.delete(trunk.instance);
-    const gaps = frame.positions
-      .filter((p) => p.router === this.#options.name)
-      .flatMap((p) => this.#gapSince(p));
-    this.#send([trunk.id], { type: "subscribed", id: frame.id, positions: [this.position], gaps });
+    this.#confirm(trunk, frame.id, gaps);
   }
 
   #unsubscribe(trunk: Trunk, frame: FrameOf<"unsubscribe">): void {
-    this.#resubscribe(trunk, () => {
-      for (const prefix of frame.prefixes) trunk.prefixes.delete(prefix);
-    });
-    this.#send([trunk.id], { type: "subscribed", id: frame.id, positions: [this.position], gaps: [] });
+    this.#subscribers.unsubscribe(trunk, frame.prefixes);
+    this.#confirm(trunk, frame.id, []);
   }
 
-  /**
-   * Changes the prefixes of a trunk between two deliveries. Both ends then stand at the current sequence number: what
-   * was sequenced before is sent, or did not match.
-   */
-  #resubscribe(trunk: Trunk, change: () => void): void {
-    this.#flushFanOut();
-    this.#fanOut.leave(trunk);
-    change();
-    trunk.lastSeq = this.#seq;
-    this.#fanOut.join(trunk, makeFilter(trunk.prefixes));
+  #confirm(trunk: Trunk, id: number, gaps: readonly Gap[]): void {
     this.#changed.add(trunk.id);
-  }
-
-  /** What a reader missed that stood at `from` before its trunk was cut (rule 4). */
-  #gapSince(from: Position): Gap[] {
-    if (from.incarnation === this.#incarnation && from.seq >= this.#seq) return [];
-    const extent = from.incarnation === this.#incarnation ? "exact" : "unknown";
-    return [{ extent, from, to: this.position }];
+    const positions = this.#subscribers.positionsOf(trunk);
+    this.#out.frame(trunk.id, { type: "subscribed", id, positions, gaps });
   }
 
   #isWarm(nowMs: number): boolean {
     if (this.#awaited.size === 0) return true;
-    if (nowMs < this.#graceEndsMs && this.#heldBytes < LIMITS.coldBufferBytesMax) return false;
+    if (nowMs < this.#graceEndsMs && this.#held.bytes < LIMITS.coldBufferBytesMax) return false;
     this.#endGrace();
     return true;
   }
@@ -286,68 +287,72 @@ export class Router {
   }
 
   #sequenceHeld(nowMs: number): void {
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const publish of held) this.#sequence(publish);
+    this.#isKeepDue = false;
+    const mayKeep = nowMs >= this.#keeper.dueMs || this.#held.bytes >= LIMITS.keepHeldBytes;
+    const waits = ({ frame }: HeldPublish) => {
+      if (this.#readers.holdsBack(frame.segments)) return true;
+      const waitsForCommit = !mayKeep && this.#subscribers.keeps(frame.segments);
+      this.#isKeepDue ||= waitsForCommit;
+      return waitsForCommit;
+    };
+    for (const publish of this.#held.take(waits)) this.#sequence(publish, nowMs);
     this.#quietSinceMs = nowMs;
   }
 
-  #sequence({ trunk, instance, frame }: Publish): void {
-    this.#acks.set(trunk, Math.max(frame.seq, this.#acks.get(trunk) ?? 0));
+  #sequence({ trunk, instance, frame }: HeldPublish, nowMs: number): void {
+    this.#out.acknowledge(trunk, frame.seq);
     if (!this.#marks.take(instance, frame.seq, this.#isConnected)) return;
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;
     const { seq: publisherSeq, segments } = frame;
-    const isFull = this.#fanOut.feed({ seq: this.#seq, publisher: instance, publisherSeq, segments });
-    if (isFull) this.#flushFanOut();
+    const sequenced = { seq: this.#seq, publisher: instance, publisherSeq, segments };
+    for (const log of this.#subscribers.feed(sequenced)) this.#commit(log, nowMs);
+  }
+
+  /** What was sequenced in this turn and is to be kept is stored with it, before it is sent or acknowledged (rule 10). */
+  #keep(nowMs: number): void {
+    for (const log of this.#keeper.logs) this.#commit(log, nowMs);
+    if (!this.#keeper.isMarkDue) return;
+    this.#keeper.marked();
+    this.#out.persist({ type: "marks", checkpoint: { ...this.#checkpoint(), lastSeqs: [] } });
+  }
+
+  #commit(log: KeptLog, nowMs: number): void {
+    for (const change of this.#keeper.commit(log, this.#incarnation, nowMs)) this.#out.persist(change);
   }
 
   #becomeDirty(): void {
     this.#dirty = true;
     if (!this.#checkpointed) return;
     this.#checkpointed = false;
-    this.#persist({ type: "checkpointUsed" });
+    this.#out.persist({ type: "checkpointUsed" });
   }
 
-  /** Sends what has gathered. */
-  #flushFanOut(): void {
-    for (const { trunks, bytes } of this.#fanOut.take(this.#options.name, this.#incarnation)) {
-      this.#out.push({ type: "send", trunks, bytes });
-    }
+  /** Ends a reader that is too far behind. When it comes back, its position tells the gap. */
+  #dismiss(trunk: Trunk): void {
+    const { queuedBytes } = trunk.outbox;
+    this.#out.refuse(trunk.id, new FabricError("slow_reader", `the reader is ${queuedBytes} bytes behind`));
+    this.#removeTrunk(trunk.id);
+  }
+
+  /** What waits for readers is nowhere else: a checkpoint would say that it was sent. */
+  get #mayCheckpoint(): boolean {
+    return (
+      this.#dirty && this.#held.isEmpty && this.#readers.queuedBytes === 0 && !this.#subscribers.isReplaying
+    );
   }
 
   #checkpoint(): Checkpoint {
-    assert(
-      this.#held.length === 0 && this.#fanOut.isEmpty,
-      "a checkpoint is written by a router with nothing at hand",
-    );
-    const lastSeqs: [string, number][] = [];
-    for (const { id, prefixes, lastSeq } of this.#trunks.values()) {
-      if (prefixes.size > 0 && lastSeq !== this.#seq) lastSeqs.push([id, lastSeq]);
-    }
+    const lastSeqs = this.#subscribers.lastSeqs(this.#trunks.values());
     return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs };
   }
 
   #persistTrunks(): void {
     for (const id of this.#changed) {
       const trunk = this.#trunks.get(id);
-      if (trunk === undefined) this.#persist({ type: "trunkGone", id });
-      else this.#persist({ type: "trunk", row: { ...trunk, prefixes: [...trunk.prefixes] } });
+      if (trunk === undefined) this.#out.persist({ type: "trunkGone", id });
+      else this.#out.persist({ type: "trunk", row: trunk.row(this.#seq) });
     }
     this.#changed.clear();
-  }
-
-  #persist(change: RouterChange): void {
-    this.#out.push({ type: "persist", change });
-  }
-
-  #send(trunks: readonly string[], frame: Frame): void {
-    this.#out.push({ type: "send", trunks, bytes: encodeFrame(frame) });
-  }
-
-  #refuse(id: string, error: FabricError): void {
-    this.#send([id], { type: "error", id: undefined, code: error.code, message: error.message });
-    this.#out.push({ type: "close", trunk: id, code: error.close, reason: error.code });
   }
 }

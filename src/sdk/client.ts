@@ -1,116 +1,126 @@
 /**
- * The native client for Node (22 and later) and browsers: the engine on the platform's own WebSocket. It connects
- * again by itself, sends again what was not acknowledged, and hands each event to its subscribers at most once.
+ * The client for Node (22 and later), browsers, Workers, Deno and Bun. It connects again by itself, sends again what
+ * was not acknowledged, hands each event to its subscribers at most once, and says what was missed.
  */
 import { FabricError } from "../base/errors.ts";
-import { formatDataMessage } from "../protocol/data-message.ts";
-import type { FrameOf, Gap, LogBatchFrame, Options, Segment } from "../protocol/frame.ts";
-import { fromBytes, isMatch, parsePrefix, parseTopic, type Prefix } from "../protocol/topic.ts";
-import type { Value } from "../data/value.ts";
-import { ClientEngine, type ClientEffect } from "./engine.ts";
-import { guarded, Handlers } from "./handlers.ts";
-import { eventsOf, type ReceivedEvent } from "./received-event.ts";
-import { nextMacrotask } from "./macrotask.ts";
-import { openSocket, type Socket } from "./socket.ts";
-import { welcomeOf, type Welcome } from "./welcome.ts";
+import type { EventMetadata } from "../protocol/event.ts";
+import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
+import { fromBytes, parseTopic, textOf } from "../protocol/topic.ts";
+import { orAborted } from "./abort.ts";
+import type { ClientEngine } from "./client-engine.ts";
+import type { ClientEvents } from "./client-events.ts";
+import { helloOf, windowOf, type ConnectOptions } from "./connect-options.ts";
+import type { ClientStatus } from "./connector.ts";
+import { NativeEngine } from "./engine.ts";
+import type { EventStream } from "./event-stream.ts";
+import type { EventHandler } from "./handler-subscriber.ts";
+import { Handlers } from "./handlers.ts";
+import { toHex } from "./hex.ts";
+import { JsonEngine } from "./json-engine.ts";
+import { Link, type ClientEvent } from "./link.ts";
+import { PublishWaiters, type PublishAck } from "./publish-waiters.ts";
+import type { ReceivedEvent } from "./received-event.ts";
+import { Replies, type RequestOptions, type SurveyOptions } from "./replies.ts";
+import { REPLY_PREFIX } from "./reply-topic.ts";
+import { transportOf, type Transport } from "./socket.ts";
+import { Subscriptions, type SubscribeOptions, type Subscription } from "./subscriptions.ts";
+import { toValue, type Argument } from "./values.ts";
+import type { Welcome } from "./welcome.ts";
 
-export interface ConnectOptions {
-  /** Where the fabric is: http, https, ws or wss. */
-  readonly url: string;
-  /** Bearer token; an open fabric needs none. */
-  readonly token?: string;
-  /** Name and type of the node that this client is. */
-  readonly name?: string;
-  readonly nodeType?: string;
-}
+const RANDOM_BYTES = 16;
 
-/** What happens beside events. */
-export interface ClientEvents {
-  /** Connected, at first and again. Log batches without an answer are to be sent again now. */
-  welcome: Welcome;
-  /** The connection is lost; it is made again after this time, ms. */
-  lost: number;
-  /** Events were lost upstream. */
-  gap: Gap;
-  logAck: FrameOf<"logAck">;
-  logRefused: FrameOf<"logRefused">;
-  /** The client has ended; with the error that ended it, unless `close` did. */
-  close: FabricError | undefined;
-}
-
-/** A live subscription. */
-export interface Subscription {
-  readonly prefixes: readonly string[];
-  /** Ends it; resolves when no more events come for it. */
-  unsubscribe(): Promise<void>;
-}
-
-interface Subscriber {
-  readonly prefixes: readonly Prefix[];
-  readonly onEvent: (event: ReceivedEvent) => void;
-}
-
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: FabricError) => void;
+export interface PublishOptions {
+  /** Metadata of the event; ids from 200 on are free for use. */
+  readonly metadata?: readonly EventMetadata[] | undefined;
 }
 
 /**
- * Connects. Throws `unavailable` when nothing answers under the URL, or the code of the refusal (`token_expired`, …).
- * Once connected, a lost connection is made again until `close`.
+ * Connects to a fabric, or, when the URL's path is that of Zeek's WebSocket API (`/v1/messages/json`), to a Zeek.
+ * Throws `unavailable` when nothing answers, the code of a refusal (`token_expired`, …), or the signal's reason. Once
+ * connected, a lost connection is made again until `close`.
  *
  * @example
- * const client = await connect({ url: "http://127.0.0.1:8787" });
- * await client.subscribe("zeek/", (event) => console.log(event.topic, event.name));
- * client.publish("zeek/hello", "Hello::greet", [string("world")]);
- * await client.flush();
+ * await using client = await connect("http://127.0.0.1:8787");
+ * client.publish("zeek/hello", "Hello::greet", ["world", count(5)]);
+ * for await (const event of client.subscribe("zeek/")) console.log(event.topic, event.name, event.args);
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
-  const client = new Client(options);
+export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Client> {
+  options.signal?.throwIfAborted();
+  const client = new Client(url, options);
   await client.opened;
   return client;
 }
 
-export class Client {
-  readonly #options: ConnectOptions;
+export class Client implements AsyncDisposable {
+  readonly #url: string;
   readonly #engine: ClientEngine;
+  readonly #link: Link;
   readonly #handlers = new Handlers<ClientEvents>();
-  readonly #subscribers = new Set<Subscriber>();
-  readonly #changes = new Map<number, Waiter>();
-  #idleWaiters: Waiter[] = [];
-  #socket: Socket | undefined;
+  readonly #subscriptions: Subscriptions;
+  readonly #waiters = new PublishWaiters();
+  readonly #replies: Replies;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.abort();
   #welcome: Welcome | undefined;
-  #wasAnswered = false;
   #failure: FabricError | undefined;
-  #flushDue = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerMs = Infinity;
   readonly #opening = Promise.withResolvers<void>();
 
   /** Use `connect`. */
-  constructor(options: ConnectOptions) {
-    this.#options = options;
-    const hello: Options = { client: "selvedge-sdk", name: options.name, nodeType: options.nodeType };
-    const instance = fromBytes(crypto.getRandomValues(new Uint8Array(16)));
-    this.#engine = new ClientEngine({ instance, hello, random: Math.random });
-    this.#engine.start(Date.now());
-    this.#perform();
+  constructor(url: string | URL, options: ConnectOptions = {}) {
+    this.#url = String(url);
+    this.#engine =
+      transportOf(this.#url) === "native"
+        ? new NativeEngine({
+            instance: randomBytes(),
+            hello: helloOf(options),
+            windowBytes: windowOf(options),
+            random: Math.random,
+          })
+        : new JsonEngine({ random: Math.random, unsentBytes: () => this.#link.unsentBytes });
+    this.#replies = new Replies(
+      `${options.replyPrefix ?? REPLY_PREFIX}${toHex(randomBytes())}/`,
+      (prefix, onReply) => this.subscribe(prefix, onReply, { local: true }),
+    );
+    const { token } = options;
+    this.#link = new Link(
+      this.#engine,
+      { url: this.#url, token },
+      {
+        event: (event) => this.#on(event),
+        status: (status) => this.#handlers.emit("status", status),
+      },
+    );
+    this.#subscriptions = new Subscriptions(this.#engine, this.#link);
+    this.#signal = options.signal;
+    this.#signal?.addEventListener("abort", this.#onAbort);
+    this.#link.start();
+    if (this.#signal?.aborted) this.abort();
   }
 
-  /** Resolves with the first welcome. */
+  /** Resolves when the first connection stands. */
   get opened(): Promise<void> {
     return this.#opening.promise;
   }
 
-  /** What the fabric said last when it took the connection. */
+  /** The state of the connection: `connecting`, `open`, `waiting` (for the next attempt), `closed`. */
+  get status(): ClientStatus {
+    return this.#engine.status;
+  }
+
+  /** `native`, or `json-v1`: subscriptions are then fixed when a connection begins, and nothing is acknowledged. */
+  get transport(): Transport {
+    return transportOf(this.#url);
+  }
+
+  /** What the other side said last when it took the connection. Throws before the first `welcome`. */
   get welcome(): Welcome {
     if (this.#welcome === undefined) throw new FabricError("logic_error", "not connected yet");
     return this.#welcome;
   }
 
-  /** Whether frames can be sent now. */
-  get isOpen(): boolean {
-    return this.#engine.isOpen;
+  /** Events that have come and that no subscriber has consumed yet, bytes. */
+  get heldBytes(): number {
+    return this.#engine.heldBytes;
   }
 
   /** Calls the handler for each such event; returns what ends that. */
@@ -119,245 +129,219 @@ export class Client {
   }
 
   /**
-   * Subscribes to topic prefixes; resolves when every later matching event will come. An event comes once, however
-   * many of the prefixes match. Throws `forbidden`, `too_many` or `invalid_topic_key`.
+   * Subscribes to topic prefixes. An event comes once, however many of the prefixes match. With a handler: resolves
+   * when every later matching event will come; throws `forbidden`, `too_many`, `invalid_topic_key`, or the signal's
+   * reason. Without one: a stream to iterate over, which throws these; `stream.ready` is the same promise.
+   *
+   * @example
+   * await client.subscribe("zeek/scan/", (event) => console.log(event.args));
+   * for await (const event of client.subscribe(["zeek/", "site/"])) console.log(event.name);
    */
-  async subscribe(
+  subscribe(
     prefixes: string | readonly string[],
-    onEvent: (event: ReceivedEvent) => void,
-  ): Promise<Subscription> {
+    handler: EventHandler,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>;
+  subscribe(prefixes: string | readonly string[], options?: SubscribeOptions): EventStream;
+  subscribe(
+    prefixes: string | readonly string[],
+    second: EventHandler | SubscribeOptions = {},
+    third: SubscribeOptions = {},
+  ): Promise<Subscription> | EventStream {
     const texts = typeof prefixes === "string" ? [prefixes] : prefixes;
-    const subscriber = { prefixes: texts.map(parsePrefix), onEvent };
-    this.#subscribers.add(subscriber);
-    try {
-      await this.#change(this.#engine.subscribe(subscriber.prefixes));
-    } catch (error) {
-      this.#subscribers.delete(subscriber);
-      throw error;
-    }
-    return {
-      prefixes: texts,
-      unsubscribe: async () => {
-        if (!this.#subscribers.delete(subscriber)) return;
-        await this.#change(this.#engine.unsubscribe(subscriber.prefixes));
-      },
-    };
+    this.#assertAlive();
+    return typeof second === "function"
+      ? this.#subscriptions.handler(texts, second, third)
+      : this.#subscriptions.stream(texts, second);
   }
 
   /**
    * Publishes an event. It goes out with what else is published in this macrotask; `flush` tells when it is
-   * sequenced. Throws `invalid_topic_key`, `publisher_too_fast` when too much waits, or what has ended the client.
+   * sequenced. Throws `invalid_topic_key`, `invalid_data`, `too_large`, `publisher_too_fast` when too much waits, or
+   * what has ended the client.
    */
-  publish(topic: string, name: string, args: readonly Value[] = []): void {
-    this.publishText(topic, formatDataMessage(topic, { name, args, metadata: [] }));
+  publish(topic: string, name: string, args: readonly Argument[] = [], options: PublishOptions = {}): void {
+    this.#assertAlive();
+    this.#engine.publish(parseTopic(topic), {
+      name,
+      args: args.map(toValue),
+      metadata: options.metadata ?? [],
+    });
+    this.#link.scheduleFlush();
   }
 
-  /** Publishes an event given as its canonical JSON v1 message (`formatDataMessage`). Throws like `publish`. */
+  /**
+   * Publishes an event and waits for its end. Throws like `publish`, the code with which it was refused, or the
+   * signal's reason: then the event may still be on its way.
+   */
+  async publishAcked(
+    topic: string,
+    name: string,
+    args: readonly Argument[] = [],
+    options: PublishOptions & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<PublishAck> {
+    options.signal?.throwIfAborted();
+    this.publish(topic, name, args, options);
+    return orAborted(this.#waiters.ack(this.#engine.pushed), options.signal);
+  }
+
+  /** Publishes an event given as its canonical JSON v1 message, as `event.text` has it. Throws like `publish`. */
   publishText(topic: string, text: string): void {
     this.#assertAlive();
     this.#engine.publishText(parseTopic(topic), text);
-    this.#scheduleFlush();
+    this.#link.scheduleFlush();
   }
 
-  /** Publishes runs of events that are encoded already. Throws like `publish`. */
-  publishRaw(segments: readonly Segment[]): void {
-    this.#assertAlive();
-    this.#engine.publishSegments(segments);
-    this.#scheduleFlush();
+  /**
+   * Publishes an event and waits for the first reply to it. Throws `request_timeout`, `no_receiver` when the fabric
+   * knows that nobody subscribes to the topic, what `publishAcked` throws, or the signal's reason.
+   *
+   * @example
+   * const reply = await client.request("site/lookup", "Lookup::host", [addr("10.0.0.1")], { timeoutMs: 2_000 });
+   */
+  request(
+    topic: string,
+    name: string,
+    args: readonly Argument[] = [],
+    options: RequestOptions = {},
+  ): Promise<ReceivedEvent> {
+    return this.#replies.request(this.#asking(topic, name, args), options);
   }
 
-  /** Resolves when everything published so far is sequenced; rejects with what ended the client before. */
-  async flush(): Promise<void> {
-    this.#engine.flush();
-    this.#perform();
-    if (this.#engine.isIdle) return;
-    this.#assertAlive();
-    await new Promise<void>((resolve, reject) => this.#idleWaiters.push({ resolve, reject }));
+  /** Like `request`, for the first reply of each client, as they come, until the time is over or there are enough. */
+  survey(
+    topic: string,
+    name: string,
+    args: readonly Argument[] = [],
+    options: SurveyOptions = {},
+  ): AsyncIterableIterator<ReceivedEvent, undefined> {
+    return this.#replies.survey(this.#asking(topic, name, args), options);
   }
 
-  /** Sends a log batch; false without a connection. The answer is a `logAck` or `logRefused` event. */
+  /** Replies to a request. Throws like `publish`, and `invalid_data` for an event that is no request. */
+  reply(request: ReceivedEvent, name: string, args: readonly Argument[] = []): void {
+    if (request.replyTo === undefined) throw new FabricError("invalid_data", `${request.name} is no request`);
+    this.publish(request.replyTo, name, args);
+  }
+
+  /**
+   * Resolves when everything published so far is sequenced (JSON v1: handed to the connection); rejects with the code
+   * when some of it was refused, with what ended the client, or with the signal's reason.
+   */
+  async flush(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.#engine.flush(Date.now());
+    this.#link.perform();
+    if (this.#engine.settled < this.#engine.pushed) this.#assertAlive();
+    await orAborted(this.#waiters.flush(this.#engine.pushed, this.#engine.settled), options.signal);
+  }
+
+  /** @internal Sends a log batch; false without a native connection. The answer is a `logAck` or `logRefused` event. */
   sendLog(frame: LogBatchFrame): boolean {
     return this.#sendLog(frame);
   }
 
-  /** Asks a logger for its position with a writer; answered and refused as `sendLog`. */
+  /** @internal Asks a logger for its position with a writer; answered and refused as `sendLog`. */
   resumeLog(request: Omit<FrameOf<"logResume">, "type">): boolean {
     return this.#sendLog({ ...request, type: "logResume" });
   }
 
-  /** Publishes what waits, then ends the client. */
-  async close(): Promise<void> {
+  /** Publishes what waits, then ends the client. Rejects like `flush`; the client has ended then too. */
+  async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     try {
-      await this.flush();
+      if (this.#failure === undefined) await this.flush(options);
     } finally {
-      this.#engine.close();
-      this.#perform();
+      this.abort();
     }
   }
 
   /** Ends the client at once; what is not acknowledged may be lost. */
   abort(): void {
     this.#engine.close();
-    this.#perform();
+    this.#link.perform();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #asking(topic: string, name: string, args: readonly Argument[]): (m: EventMetadata) => Promise<PublishAck> {
+    return (replyTo) => this.publishAcked(topic, name, args, { metadata: [replyTo] });
   }
 
   #sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean {
     const isSent = this.#engine.sendLog(frame);
-    this.#perform();
+    this.#link.perform();
     return isSent;
-  }
-
-  #change(id: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#changes.set(id, { resolve, reject });
-      this.#perform();
-    });
   }
 
   #assertAlive(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #scheduleFlush(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    nextMacrotask(() => {
-      this.#flushDue = false;
-      this.#engine.flush();
-      this.#perform();
-    });
-  }
-
-  #perform(): void {
-    for (let effects = this.#engine.drain(); effects.length > 0; effects = this.#engine.drain()) {
-      for (const effect of effects) this.#do(effect);
-    }
-    this.#armTimer();
-  }
-
-  #do(effect: ClientEffect): void {
-    switch (effect.type) {
-      case "connect":
-        return this.#open();
-      case "send":
-        this.#socket?.send(effect.bytes);
-        return;
-      case "disconnect":
-        return this.#drop();
-      case "segment":
-        return this.#dispatch(effect.segment);
-      case "subscribed":
-        return this.#takeChange(effect.id)?.resolve();
-      case "refused":
-        return this.#takeChange(effect.id)?.reject(effect.error);
-      case "idle":
-        for (const waiter of this.#idleWaiters.splice(0)) waiter.resolve();
-        return;
-      case "welcome":
-        this.#welcome = welcomeOf(effect.welcome);
-        this.#handlers.emit("welcome", this.#welcome);
+  #on(event: ClientEvent): void {
+    switch (event.type) {
+      case "opened":
         return this.#opening.resolve();
-      case "lost":
-        return this.#lost(effect.retryInMs);
+      case "welcome":
+        this.#welcome = event.welcome;
+        return this.#handlers.emit("welcome", event.welcome);
+      case "delivery":
+        return this.#subscriptions.deliver(event.runs, event.delivery);
+      case "subscribed":
+        return this.#subscriptions.confirmed(event.id);
+      case "refused":
+        return this.#subscriptions.refused(event.id, event.error);
+      case "published":
+        return this.#waiters.published(event.range, { means: event.means, receivers: event.receivers });
+      case "publishRefused":
+        this.#waiters.refused(event.range, event.error);
+        return this.#handlers.emit("refused", { error: event.error, topics: event.topics.map(textOf) });
+      case "settled":
+        return this.#waiters.settled(event.upTo);
       case "gap":
-        return this.#handlers.emit("gap", effect.gap);
+        this.#handlers.emit("gap", event.gap);
+        if (event.gap.reason === "overflow") this.#handlers.emit("drop", event.gap);
+        return;
+      case "recovered":
+        return this.#handlers.emit("recovered", event);
+      case "lost":
+        return this.#lost(event.retryInMs);
       case "logAck":
-        return this.#handlers.emit("logAck", effect.frame);
+        return this.#handlers.emit("logAck", event.frame);
       case "logRefused":
-        return this.#handlers.emit("logRefused", effect.frame);
+        return this.#handlers.emit("logRefused", event.frame);
       case "closed":
-        return this.#closed(effect.error);
+        return this.#closed(event.error);
     }
-  }
-
-  #open(): void {
-    const socket = openSocket(this.#options, {
-      opened: () => {
-        this.#wasAnswered = true;
-        this.#input(socket, () => this.#engine.connected(Date.now()));
-      },
-      received: (bytes) => this.#input(socket, () => this.#engine.receive(bytes, Date.now())),
-      closed: (refusal) => {
-        this.#input(socket, () => {
-          this.#socket = undefined;
-          this.#engine.disconnected(Date.now(), refusal);
-        });
-      },
-    });
-    this.#socket = socket;
-  }
-
-  /** What a socket says that was given up already counts no more. */
-  #input(socket: Socket, take: () => void): void {
-    if (this.#socket !== socket) return;
-    take();
-    this.#perform();
-  }
-
-  #drop(): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.close();
-    this.#engine.disconnected(Date.now());
   }
 
   /** A first connection that fails is the caller's to try again: the URL may be wrong. */
   #lost(retryInMs: number): void {
     if (this.#welcome !== undefined) return this.#handlers.emit("lost", retryInMs);
-    const { url } = this.#options;
     this.#failure = new FabricError(
       "unavailable",
-      this.#wasAnswered
-        ? `${url} took the connection and ended it without a welcome`
-        : `nothing answers at ${url}: does the fabric run?`,
+      this.#link.wasAnswered
+        ? `${this.#url} took the connection and ended it without a welcome`
+        : `nothing answers at ${this.#url}: does the fabric run?`,
     );
     this.#engine.close();
   }
 
   #closed(error: FabricError | undefined): void {
+    const isFailure = error !== undefined || this.#failure !== undefined;
     this.#failure ??= error ?? new FabricError("shutting_down", "the client is closed");
-    this.#opening.reject(this.#failure);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#opening.reject(this.#signal?.aborted ? this.#signal.reason : this.#failure);
     this.#opening.promise.catch(() => {});
-    for (const waiter of this.#changes.values()) waiter.reject(this.#failure);
-    this.#changes.clear();
-    for (const waiter of this.#idleWaiters.splice(0)) waiter.reject(this.#failure);
+    this.#waiters.end(this.#failure);
+    this.#replies.end(this.#failure);
+    this.#subscriptions.end(isFailure ? this.#failure : undefined, this.#failure);
     this.#handlers.emit("close", error);
   }
+}
 
-  #takeChange(id: number): Waiter | undefined {
-    const waiter = this.#changes.get(id);
-    this.#changes.delete(id);
-    return waiter;
-  }
-
-  #dispatch(segment: Segment): void {
-    const subscribers = [...this.#subscribers].filter((s) =>
-      s.prefixes.some((p) => isMatch(p, segment.topic)),
-    );
-    if (subscribers.length === 0) return;
-    for (const event of eventsOf(segment)) {
-      for (const { onEvent } of subscribers) guarded(() => onEvent(event));
-    }
-  }
-
-  /**
-   * A timer that comes early asks the engine for nothing and is set again: cheaper than one for each message. A client
-   * that waits for nothing has none, so that an ended client keeps no process alive.
-   */
-  #armTimer(): void {
-    const deadlineMs = this.#engine.deadlineMs ?? Infinity;
-    if (deadlineMs !== Infinity && this.#timer !== undefined && this.#timerMs <= deadlineMs) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (deadlineMs === Infinity) return;
-    this.#timerMs = deadlineMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#engine.tick(Date.now());
-        this.#perform();
-      },
-      Math.max(1, deadlineMs - Date.now()),
-    );
-  }
+/** 128 random bits as a byte string. */
+function randomBytes(): string {
+  return fromBytes(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)));
 }

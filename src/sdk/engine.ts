@@ -1,14 +1,14 @@
 /**
  * The native client without I/O: what it sends, what it makes of the answers, when it connects again. One instance
- * lives through all connections of a client; the shell (client.ts) gives it a socket, a clock and randomness.
+ * lives through all connections of a client; the shell gives it sockets, a clock and randomness.
  */
 import { ERROR_CODES, FabricError, isErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { FabricEvent } from "../protocol/event.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type {
   Frame,
   FrameOf,
-  Gap,
   InstanceId,
   LogBatchFrame,
   Options,
@@ -18,203 +18,205 @@ import type {
 import { PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import { RepeatFilter } from "../protocol/repeat-filter.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
+import type { ClientEffect, ClientEngine } from "./client-engine.ts";
+import { Connector, type ClientStatus } from "./connector.ts";
+import { CreditLedger } from "./credit-ledger.ts";
+import { EventRun } from "./event-run.ts";
+import { historyOption, type History } from "./history.ts";
 import { Publisher } from "./publisher.ts";
 import { SubscriptionBook } from "./subscription-book.ts";
-
-/** What the shell does for the engine, in order. */
-export type ClientEffect =
-  | { readonly type: "connect" }
-  | { readonly type: "send"; readonly bytes: Uint8Array }
-  /** Close the connection, or give the attempt up; `disconnected` is still to be called. */
-  | { readonly type: "disconnect" }
-  | ClientEvent;
-
-/** What the engine tells its user. */
-type ClientEvent =
-  | { readonly type: "welcome"; readonly welcome: FrameOf<"welcome"> }
-  /** This change of subscriptions is in force. */
-  | { readonly type: "subscribed"; readonly id: number }
-  | { readonly type: "refused"; readonly id: number; readonly error: FabricError }
-  | { readonly type: "segment"; readonly segment: Segment }
-  /** Everything published so far is acknowledged. */
-  | { readonly type: "idle" }
-  | { readonly type: "gap"; readonly gap: Gap }
-  | { readonly type: "logAck"; readonly frame: FrameOf<"logAck"> }
-  | { readonly type: "logRefused"; readonly frame: FrameOf<"logRefused"> }
-  /** The connection is lost and will be made again. */
-  | { readonly type: "lost"; readonly retryInMs: number }
-  /** The client has ended: by `close`, or by an error that trying again cannot mend. */
-  | { readonly type: "closed"; readonly error: FabricError | undefined };
+import { welcomeOf } from "./welcome.ts";
 
 export interface EngineOptions {
   readonly instance: InstanceId;
-  /** Options of the hello frame. */
+  /** Options of the hello frame, beside the window. */
   readonly hello: Options;
+  /** Bytes of events that may be under way to this client, or held by it, from one router. */
+  readonly windowBytes: number;
   /** A number from 0 up to 1, for the jitter of reconnects. */
   readonly random: () => number;
 }
 
-type State = "idle" | "connecting" | "greeting" | "open" | "waiting" | "closed";
-
-export class ClientEngine {
+export class NativeEngine implements ClientEngine {
   readonly #options: EngineOptions;
-  #state: State = "idle";
-  #connection = 0;
-  #attempts = 0;
-  #retryAtMs = Infinity;
-  /** When silence is answered with a ping, and then with a new connection. */
-  #silenceAtMs = Infinity;
-  #hasPinged = false;
-  #failure: FabricError | undefined;
+  readonly #connector: Connector;
   readonly #subscriptions = new SubscriptionBook();
   readonly #positions = new Map<string, Position>();
   readonly #repeats = new Map<string, RepeatFilter>();
   readonly #publisher = new Publisher();
+  readonly #ledger: CreditLedger;
+  /** When silence is answered with a ping, and then with a new connection. */
+  #silenceAtMs = Infinity;
+  #hasPinged = false;
+  /** Why the connection that is about to end will have ended. */
+  #failure: FabricError | undefined;
+  /** Whether what was subscribed to is still to be asked for on this connection: the client is full. */
+  #isResumeDue = false;
+  #isClosed = false;
   #effects: ClientEffect[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#ledger = new CreditLedger(options.windowBytes);
+    this.#connector = new Connector(options.random, (effect) => this.#effects.push(effect));
   }
 
-  /** Takes the effects gathered since the last call. */
   drain(): readonly ClientEffect[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  get isOpen(): boolean {
-    return this.#state === "open";
+  get status(): ClientStatus {
+    return this.#connector.status;
   }
 
-  /** Whether every publish is acknowledged. */
-  get isIdle(): boolean {
-    return this.#publisher.isIdle;
+  get pushed(): number {
+    return this.#publisher.pushed;
   }
 
-  /** When `tick` is due, or undefined. */
+  get settled(): number {
+    return this.#publisher.settled;
+  }
+
+  get heldBytes(): number {
+    return this.#ledger.heldBytes;
+  }
+
   get deadlineMs(): number | undefined {
-    const due = Math.min(this.#retryAtMs, this.#silenceAtMs);
+    const creditMs = this.#connector.isOpen ? this.#ledger.deadlineMs : Infinity;
+    const due = Math.min(this.#connector.deadlineMs, this.#silenceAtMs, creditMs);
     return due === Infinity ? undefined : due;
   }
 
-  /** Makes the first connection. */
   start(nowMs: number): void {
-    if (this.#state === "idle") this.#connect(nowMs);
+    this.#connector.connect(nowMs);
   }
 
-  /** The socket is open. */
-  connected(nowMs: number): void {
-    if (this.#state !== "connecting") return;
-    this.#state = "greeting";
-    this.#heard(nowMs);
+  connected(connection: number): void {
+    if (connection !== this.#connector.attempt) return;
     const { instance, hello } = this.#options;
-    this.#send({
+    const window = this.#ledger.greet();
+    this.#sendOn(connection, {
       type: "hello",
       versions: PROTOCOL_VERSIONS,
       instance,
-      connection: this.#connection,
-      options: { ...hello, encodings: ["json", "cbor"] },
+      connection,
+      options: { ...hello, encodings: ["json", "cbor"], resume: true, window },
     });
   }
 
-  /** The socket is gone, or could not be opened. `error` is what the shell knows of the reason. */
-  disconnected(nowMs: number, error?: FabricError): void {
-    if (this.#state === "closed" || this.#state === "waiting") return;
+  disconnected(connection: number, nowMs: number, error?: FabricError): void {
     const failure = error ?? this.#failure;
-    this.#state = "waiting";
+    const { active, attempt } = this.#connector;
+    if (connection !== active && connection !== attempt) return;
+    if (connection === active) this.#silenceAtMs = Infinity;
     if (failure !== undefined && !ERROR_CODES[failure.code].retryable) return this.#end(failure);
     this.#failure = undefined;
-    this.#silenceAtMs = Infinity;
-    const limitMs = Math.min(LIMITS.reconnectMaxMs, LIMITS.reconnectMs * 2 ** this.#attempts);
-    this.#attempts++;
-    // Half of it is fixed and half is chance: clients that lost one server do not come back in step.
-    const retryInMs = Math.round((limitMs / 2) * (1 + this.#options.random()));
-    this.#retryAtMs = nowMs + retryInMs;
-    this.#effects.push({ type: "lost", retryInMs });
+    this.#connector.lost(connection, nowMs);
   }
 
-  /** To be called at `deadlineMs`. */
   tick(nowMs: number): void {
-    if (nowMs >= this.#retryAtMs) this.#connect(nowMs);
+    this.#connector.tick(nowMs);
+    this.#sendCredit(nowMs);
     if (nowMs < this.#silenceAtMs) return;
-    if (this.#state === "open" && !this.#hasPinged) {
-      this.#heard(nowMs);
-      this.#hasPinged = true;
-      this.#send({ type: "ping", id: 0 });
-    } else {
-      this.#silenceAtMs = Infinity;
-      this.#effects.push({ type: "disconnect" });
-    }
+    const { active } = this.#connector;
+    this.#silenceAtMs = Infinity;
+    if (active === undefined) return;
+    if (this.#hasPinged) return this.#connector.give(active, nowMs);
+    this.#heard(nowMs);
+    this.#hasPinged = true;
+    this.#send({ type: "ping", id: 0 });
   }
 
-  /** Ends the client. What is not acknowledged is lost: wait for `idle` first. */
   close(): void {
-    if (this.#state !== "closed") this.#end(undefined);
+    this.#end(undefined);
   }
 
-  /** Adds prefixes. The change is in force when `subscribed` names the id that this returns. */
-  subscribe(prefixes: readonly Prefix[]): number {
-    return this.#changed(this.#subscriptions.subscribe(prefixes));
+  subscribe(prefixes: readonly Prefix[], history?: History): number {
+    const options = history === undefined ? {} : { history: historyOption(history) };
+    return this.#changed(this.#subscriptions.subscribe(prefixes, options));
   }
 
-  /** Takes prefixes away that no other subscription wants. In force as with `subscribe`. */
   unsubscribe(prefixes: readonly Prefix[]): number {
     return this.#changed(this.#subscriptions.unsubscribe(prefixes));
   }
 
-  /** Publishes one canonical JSON v1 message with the next `flush`. Throws `publisher_too_fast`. */
-  publishText(topic: Topic, text: string): void {
-    this.#publisher.push(topic, text);
+  publish(topic: Topic, event: FabricEvent): void {
+    this.#publisher.pushEvent(topic, event);
   }
 
-  /** Publishes segments with the next `flush`. Throws `publisher_too_fast`. */
+  publishText(topic: Topic, text: string): void {
+    this.#publisher.pushText(topic, text);
+  }
+
   publishSegments(segments: readonly Segment[]): void {
     this.#publisher.pushSegments(segments);
   }
 
-  /** Sends what has gathered, as far as the window goes. To be called in the macrotask after a publish. */
   flush(): void {
-    if (this.#state !== "open") return;
+    if (!this.#connector.isOpen) return;
     for (const frame of this.#publisher.take()) this.#send(frame);
   }
 
-  /** Sends a frame of the log path; false without a connection: then it is to be sent again after `welcome`. */
   sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean {
-    if (this.#state !== "open") return false;
+    if (!this.#connector.isOpen) return false;
     this.#send(frame);
     return true;
   }
 
-  /** A message of the fabric. */
-  receive(bytes: Uint8Array, nowMs: number): void {
-    if (this.#state !== "greeting" && this.#state !== "open") return;
-    this.#heard(nowMs);
+  taken(nowMs: number): void {
+    this.#ledger.taken(nowMs);
+    if (this.#isResumeDue && !this.#ledger.isFull) this.#resume();
+    this.#sendCredit(nowMs);
+  }
+
+  received(connection: number, message: Uint8Array | string, nowMs: number): void {
+    const { active, attempt } = this.#connector;
+    if (connection !== active && connection !== attempt) return;
+    if (connection === active) this.#heard(nowMs);
     try {
-      this.#onFrame(decodeFrame(bytes));
+      if (typeof message === "string") throw new FabricError("invalid_message", "frames are binary messages");
+      const frame = decodeFrame(message);
+      if (connection === attempt) this.#onGreeting(connection, frame, nowMs);
+      else this.#onFrame(connection, frame, message.length, nowMs);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
-      this.#failure = error;
-      this.#effects.push({ type: "disconnect" });
+      this.#give(connection, error, nowMs);
     }
   }
 
-  #onFrame(frame: Frame): void {
+  #onGreeting(connection: number, frame: Frame, nowMs: number): void {
+    if (frame.type === "error") return this.#give(connection, errorOf(frame), nowMs);
+    if (frame.type !== "welcome") throw new FabricError("invalid_message", "the first frame is no welcome");
+    this.#connector.established();
+    this.#failure = undefined;
+    this.#heard(nowMs);
+    this.#ledger.reconnected();
+    this.#effects.push({ type: "opened" }, { type: "welcome", welcome: welcomeOf(frame) });
+    this.#isResumeDue = true;
+    if (!this.#ledger.isFull) this.#resume();
+    for (const repeat of this.#publisher.unacknowledged()) this.#send(repeat);
+    this.flush();
+  }
+
+  #onFrame(connection: number, frame: Frame, bytes: number, nowMs: number): void {
     switch (frame.type) {
-      case "welcome":
-        return this.#onWelcome(frame);
       case "subscribed":
-        for (const position of frame.positions) this.#positions.set(position.router, position);
-        for (const gap of frame.gaps) this.#effects.push({ type: "gap", gap });
-        this.#confirm(frame.id);
-        return;
+        return this.#onSubscribed(frame, nowMs);
       case "deliver":
-        return this.#onDeliver(frame);
+        return this.#onDeliver(frame, bytes);
       case "published":
-        return this.#onPublished(frame.seq);
+        return this.#onPublished(frame);
+      case "publishRefused":
+        return this.#onPublishRefused(frame);
       case "gap":
         this.#positions.set(frame.gap.to.router, frame.gap.to);
         this.#effects.push({ type: "gap", gap: frame.gap });
+        return;
+      case "recovered":
+        this.#positions.set(frame.position.router, frame.position);
+        this.#effects.push({ type: "recovered", position: frame.position, complete: frame.complete });
         return;
       case "logAck":
         this.#effects.push({ type: "logAck", frame });
@@ -223,11 +225,9 @@ export class ClientEngine {
         this.#effects.push({ type: "logRefused", frame });
         return;
       case "error":
-        return this.#onError(frame);
+        return this.#onError(connection, frame, nowMs);
       case "goaway":
-        this.#failure = new FabricError("shutting_down", frame.reason);
-        this.#effects.push({ type: "disconnect" });
-        return;
+        return this.#connector.replace(nowMs);
       case "pong":
         return;
       default:
@@ -235,50 +235,78 @@ export class ClientEngine {
     }
   }
 
-  #onWelcome(frame: FrameOf<"welcome">): void {
-    this.#state = "open";
-    this.#attempts = 0;
+  #onSubscribed(frame: FrameOf<"subscribed">, nowMs: number): void {
+    for (const position of frame.positions) {
+      this.#positions.set(position.router, position);
+      this.#ledger.standsAt(position, nowMs);
+    }
+    for (const gap of frame.gaps) this.#effects.push({ type: "gap", gap });
+    this.#confirm(frame.id);
+  }
+
+  /** History is older than where this reader stands, and may repeat what it has seen. */
+  #onDeliver(frame: FrameOf<"deliver">, bytes: number): void {
+    const { router, incarnation } = frame;
+    const isHistory = frame.replay === "history";
+    const repeats = isHistory ? undefined : this.#repeatsOf(router);
+    const runs: EventRun[] = [];
+    for (const { publisher, publisherSeq, segments } of frame.frames) {
+      if (repeats?.isRepeat(publisher, publisherSeq) === true) continue;
+      const isOwn = publisher === this.#options.instance;
+      for (const segment of segments) runs.push(EventRun.ofSegment(segment, publisher, { isOwn, isHistory }));
+    }
+    const position = { router, incarnation, seq: frame.frames.at(-1)?.seq ?? frame.prev };
+    if (!isHistory) this.#positions.set(router, position);
+    this.#effects.push({ type: "delivery", delivery: this.#ledger.arrived(position, bytes), runs });
+  }
+
+  #repeatsOf(stream: string): RepeatFilter {
+    let repeats = this.#repeats.get(stream);
+    if (repeats === undefined) {
+      repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
+      this.#repeats.set(stream, repeats);
+    }
+    return repeats;
+  }
+
+  #onPublished(frame: FrameOf<"published">): void {
+    for (const { after, last, seq } of this.#publisher.acknowledged(frame.seq)) {
+      const receivers = seq === frame.seq ? frame.receivers : undefined;
+      this.#effects.push({ type: "published", range: { after, last }, means: "sequenced", receivers });
+    }
+    this.#settled();
+  }
+
+  #onPublishRefused(frame: FrameOf<"publishRefused">): void {
+    const refused = this.#publisher.refused(frame.seq);
+    if (refused === undefined) return;
+    const { topics, ...range } = refused;
+    this.#effects.push({ type: "publishRefused", range, topics, error: errorOf(frame) });
+    this.#settled();
+  }
+
+  #settled(): void {
+    this.flush();
+    this.#effects.push({ type: "settled", upTo: this.#publisher.settled });
+  }
+
+  #onError(connection: number, frame: FrameOf<"error">, nowMs: number): void {
+    const refused = frame.id === undefined ? "lost" : this.#subscriptions.refuse(frame.id);
+    if (refused === "lost") this.#give(connection, errorOf(frame), nowMs);
+    else if (refused === "change")
+      this.#effects.push({ type: "refused", id: frame.id!, error: errorOf(frame) });
+  }
+
+  /** Subscribes to what was in force, and to what was asked for and not answered. */
+  #resume(): void {
+    this.#isResumeDue = false;
     const { frames, confirmed } = this.#subscriptions.resume([...this.#positions.values()]);
     for (const id of confirmed) this.#confirm(id);
     for (const subscribe of frames) this.#send(subscribe);
-    for (const repeat of this.#publisher.unacknowledged()) this.#send(repeat);
-    this.#effects.push({ type: "welcome", welcome: frame });
-    this.flush();
-  }
-
-  #onDeliver(frame: FrameOf<"deliver">): void {
-    let repeats = this.#repeats.get(frame.router);
-    if (repeats === undefined) {
-      repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
-      this.#repeats.set(frame.router, repeats);
-    }
-    for (const { seq, publisher, publisherSeq, segments } of frame.frames) {
-      this.#positions.set(frame.router, { router: frame.router, incarnation: frame.incarnation, seq });
-      if (publisher === this.#options.instance || repeats.isRepeat(publisher, publisherSeq)) continue;
-      for (const segment of segments) this.#effects.push({ type: "segment", segment });
-    }
-  }
-
-  #onPublished(seq: number): void {
-    this.#publisher.acknowledged(seq);
-    this.flush();
-    if (this.#publisher.isIdle) this.#effects.push({ type: "idle" });
-  }
-
-  #onError(frame: FrameOf<"error">): void {
-    const code = isErrorCode(frame.code) ? frame.code : "unavailable";
-    const error = new FabricError(code, frame.message);
-    const refused = frame.id === undefined ? "lost" : this.#subscriptions.refuse(frame.id);
-    if (refused === "lost") {
-      this.#failure = error;
-      this.#effects.push({ type: "disconnect" });
-    } else if (refused === "change") {
-      this.#effects.push({ type: "refused", id: frame.id!, error });
-    }
   }
 
   #changed(id: number): number {
-    if (this.#state !== "open") return id;
+    if (!this.#connector.isOpen || this.#isResumeDue) return id;
     const frame = this.#subscriptions.frameOf(id);
     if (frame === undefined) this.#confirm(id);
     else this.#send(frame);
@@ -289,20 +317,23 @@ export class ClientEngine {
     if (this.#subscriptions.confirm(id)) this.#effects.push({ type: "subscribed", id });
   }
 
-  #connect(nowMs: number): void {
-    this.#state = "connecting";
-    this.#retryAtMs = Infinity;
-    this.#heard(nowMs);
-    this.#connection++;
-    this.#effects.push({ type: "connect" });
+  #sendCredit(nowMs: number): void {
+    if (!this.#connector.isOpen) return;
+    for (const frame of this.#ledger.due(nowMs)) this.#send(frame);
+  }
+
+  /** Leaves a connection because of an error; one that trying again cannot mend ends the client. */
+  #give(connection: number, error: FabricError, nowMs: number): void {
+    this.#failure = error;
+    this.#effects.push({ type: "disconnect", connection });
+    this.disconnected(connection, nowMs);
   }
 
   #end(error: FabricError | undefined): void {
-    const wasConnected = this.#state === "greeting" || this.#state === "open" || this.#state === "connecting";
-    this.#state = "closed";
-    this.#retryAtMs = Infinity;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#silenceAtMs = Infinity;
-    if (wasConnected) this.#effects.push({ type: "disconnect" });
+    this.#connector.end();
     this.#effects.push({ type: "closed", error });
   }
 
@@ -312,6 +343,15 @@ export class ClientEngine {
   }
 
   #send(frame: Frame): void {
-    this.#effects.push({ type: "send", bytes: encodeFrame(frame) });
+    const { active } = this.#connector;
+    if (active !== undefined) this.#sendOn(active, frame);
   }
+
+  #sendOn(connection: number, frame: Frame): void {
+    this.#effects.push({ type: "send", connection, message: encodeFrame(frame) });
+  }
+}
+
+function errorOf(frame: { readonly code: string; readonly message: string }): FabricError {
+  return new FabricError(isErrorCode(frame.code) ? frame.code : "unavailable", frame.message);
 }

@@ -12,17 +12,19 @@ export class Handlers<Events> {
 
   /** Calls each handler of the type. */
   emit<K extends keyof Events>(type: K, value: Events[K]): void {
-    for (const handler of this.#byType.get(type) ?? []) guarded(() => handler(value as never));
+    for (const handler of this.#byType.get(type) ?? []) {
+      try {
+        handler(value as never);
+      } catch (error) {
+        report(error);
+      }
+    }
   }
 }
 
-/** Runs a user's code. That it throws is its author's concern: it is reported as uncaught, and the caller goes on. */
-export function guarded(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error as Error;
-    });
-  }
+/** That a user's code throws is its author's concern: it is reported as uncaught, and the caller goes on. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error as Error;
+  });
 }

@@ -1,61 +1,83 @@
 /** A client's publishes: gathered into frames, kept until acknowledged, sent again after a lost connection (rule 5). */
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { FrameOf, Segment } from "../protocol/frame.ts";
-import { PublishQueue } from "../protocol/publish-queue.ts";
+import type { FabricEvent } from "../protocol/event.ts";
+import { segmentsBytes, type FrameOf, type Segment } from "../protocol/frame.ts";
 import type { Topic } from "../protocol/topic.ts";
+import { PublishRuns } from "./publish-runs.ts";
 
-interface Unacked {
+/** Events by their number in the order of publishing, from 1: those above `after`, up to and including `last`. */
+export interface EventRange {
+  readonly after: number;
+  readonly last: number;
+}
+
+interface Unacked extends EventRange {
   readonly frame: FrameOf<"publish">;
   readonly size: number;
 }
 
 export class Publisher {
-  #queue = new PublishQueue();
-  /** Segments as given, in turn with the queue's. */
-  #ready: Segment[] = [];
-  #readyBytes = 0;
+  readonly #runs = new PublishRuns();
   #unacked: Unacked[] = [];
   #unackedBytes = 0;
   #seq = 0;
+  #pushed = 0;
+  #taken = 0;
 
-  /** Whether everything is acknowledged. */
+  /** Whether nothing waits and nothing is under way. */
   get isIdle(): boolean {
-    return !this.#isWaiting && this.#unacked.length === 0;
+    return this.#runs.isEmpty && this.#unacked.length === 0;
   }
 
-  /** What waits and what is under way, bytes (of ASCII text). */
+  /** Number of the event published last. */
+  get pushed(): number {
+    return this.#pushed;
+  }
+
+  /** Number of the last event before the first one that waits for an answer. */
+  get settled(): number {
+    return this.#unacked[0]?.after ?? this.#taken;
+  }
+
+  /** What waits and what is under way, bytes. */
   get bufferedBytes(): number {
-    return this.#queue.chars + this.#readyBytes + this.#unackedBytes;
+    return this.#runs.bytes + this.#unackedBytes;
   }
 
-  get #isWaiting(): boolean {
-    return this.#queue.chars > 0 || this.#ready.length > 0;
+  /** Adds an event. Throws `publisher_too_fast` when too much waits, `invalid_data` for what cannot be encoded. */
+  pushEvent(topic: Topic, event: FabricEvent): void {
+    this.#assertRoom(0);
+    this.#runs.pushEvent(topic, event);
+    this.#pushed++;
   }
 
-  /** Adds one canonical JSON v1 message. Throws `publisher_too_fast` when too much waits. */
-  push(topic: Topic, text: string): void {
+  /** Adds one canonical JSON v1 message. Throws like `pushEvent`. */
+  pushText(topic: Topic, text: string): void {
     this.#assertRoom(text.length);
-    this.#queue.push(topic, text);
+    this.#runs.pushText(topic, text);
+    this.#pushed++;
   }
 
-  /** Adds segments; they may go with others in one frame, but stay in order. Throws like `push`. */
+  /** Adds segments; they may go with others in one frame, but stay in order. Throws like `pushEvent`. */
   pushSegments(segments: readonly Segment[]): void {
-    const size = sizeOf(segments);
-    this.#assertRoom(size);
-    this.#settleQueue();
-    this.#ready.push(...segments);
-    this.#readyBytes += size;
+    this.#assertRoom(segmentsBytes(segments));
+    for (const segment of segments) {
+      this.#runs.pushSegment(segment);
+      this.#pushed += segment.count;
+    }
   }
 
   /** The frames that may be sent now: as many as the window has room for. */
   take(): FrameOf<"publish">[] {
     const frames: FrameOf<"publish">[] = [];
-    while (this.#isWaiting && this.#hasWindow) {
-      const segments = this.#ready.length > 0 ? this.#takeReady() : this.#queue.take();
+    while (!this.#runs.isEmpty && this.#hasWindow) {
+      const { segments, count } = this.#runs.take();
       const frame = { type: "publish", seq: ++this.#seq, repeat: false, segments } as const;
-      const size = sizeOf(segments);
-      this.#unacked.push({ frame, size });
+      const size = segmentsBytes(segments);
+      const after = this.#taken;
+      this.#taken += count;
+      this.#unacked.push({ frame, size, after, last: this.#taken });
       this.#unackedBytes += size;
       frames.push(frame);
     }
@@ -67,15 +89,26 @@ export class Publisher {
     return this.#unacked.map(({ frame }) => ({ ...frame, repeat: true }));
   }
 
-  /** Everything up to the number is sequenced. */
-  acknowledged(seq: number): void {
-    let count = 0;
-    for (const unacked of this.#unacked) {
-      if (unacked.frame.seq > seq) break;
-      this.#unackedBytes -= unacked.size;
-      count++;
+  /** Everything up to the number is sequenced. Returns the events of each frame, with the frame's own number. */
+  acknowledged(seq: number): readonly (EventRange & { readonly seq: number })[] {
+    const done: (EventRange & { seq: number })[] = [];
+    for (const { frame, size, after, last } of this.#unacked) {
+      if (frame.seq > seq) break;
+      this.#unackedBytes -= size;
+      done.push({ after, last, seq: frame.seq });
     }
-    this.#unacked.splice(0, count);
+    this.#unacked.splice(0, done.length);
+    return done;
+  }
+
+  /** The publish went nowhere, for good. Returns its events and their topics; undefined when it is not known. */
+  refused(seq: number): (EventRange & { readonly topics: readonly Topic[] }) | undefined {
+    const at = this.#unacked.findIndex(({ frame }) => frame.seq === seq);
+    const [refused] = at < 0 ? [] : this.#unacked.splice(at, 1);
+    if (refused === undefined) return undefined;
+    this.#unackedBytes -= refused.size;
+    const topics = [...new Set(refused.frame.segments.map(({ topic }) => topic))];
+    return { after: refused.after, last: refused.last, topics };
   }
 
   get #hasWindow(): boolean {
@@ -85,37 +118,10 @@ export class Publisher {
   }
 
   #assertRoom(bytes: number): void {
-    if (this.bufferedBytes + bytes > LIMITS.clientBufferBytesMax) {
-      throw new FabricError(
-        "publisher_too_fast",
-        `${this.bufferedBytes} bytes wait to be published, at most ${LIMITS.clientBufferBytesMax} may: await flush()`,
-      );
-    }
+    if (this.bufferedBytes + bytes <= LIMITS.clientBufferBytesMax) return;
+    throw new FabricError(
+      "publisher_too_fast",
+      `${this.bufferedBytes} bytes wait to be published, at most ${LIMITS.clientBufferBytesMax} may: await flush()`,
+    );
   }
-
-  #settleQueue(): void {
-    while (this.#queue.chars > 0) {
-      const segments = this.#queue.take();
-      this.#ready.push(...segments);
-      this.#readyBytes += sizeOf(segments);
-    }
-  }
-
-  /** At least one segment, then up to the target size of a frame. */
-  #takeReady(): Segment[] {
-    let room: number = LIMITS.publishFrameBytes;
-    let count = 0;
-    while (count < this.#ready.length && count < LIMITS.segmentsMax && room > 0) {
-      room -= this.#ready[count++]!.payload.length;
-    }
-    const segments = this.#ready.splice(0, count);
-    this.#readyBytes -= sizeOf(segments);
-    return segments;
-  }
-}
-
-function sizeOf(segments: readonly Segment[]): number {
-  let size = 0;
-  for (const segment of segments) size += segment.payload.length;
-  return size;
 }

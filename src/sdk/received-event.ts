@@ -1,30 +1,40 @@
 /** Events as subscribers get them: decoded only as far as they ask. */
-import { ENCODING, type Segment } from "../protocol/frame.ts";
+import { toHex } from "./hex.ts";
 import { formatDataMessage, parseDataMessage } from "../protocol/data-message.ts";
 import type { EventMetadata, FabricEvent } from "../protocol/event.ts";
-import { textOf } from "../protocol/topic.ts";
+import type { InstanceId } from "../protocol/frame.ts";
 import { decodeEvents } from "../protocol/transcode.ts";
 import type { Value } from "../data/value.ts";
-
-const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+import { replyTopicOf } from "./reply-topic.ts";
 
 /** An event under its topic. Text and parts are made from one another when they are asked for. */
 export class ReceivedEvent {
   readonly topic: string;
+  readonly #publisher: InstanceId;
   #text: string | undefined;
+  #bytes: Uint8Array | undefined;
   #event: FabricEvent | undefined;
 
-  constructor(topic: string, text: string | undefined, event: FabricEvent | undefined) {
+  private constructor(topic: string, publisher: InstanceId) {
     this.topic = topic;
-    this.#text = text;
-    this.#event = event;
+    this.#publisher = publisher;
   }
 
-  /** The canonical JSON v1 message. Throws `invalid_data` for what JSON v1 cannot say. */
-  get text(): string {
-    return (this.#text ??= formatDataMessage(this.topic, this.#parts));
+  /** @internal From its canonical JSON v1 message. */
+  static ofText(topic: string, text: string, publisher: InstanceId): ReceivedEvent {
+    const event = new ReceivedEvent(topic, publisher);
+    event.#text = text;
+    return event;
   }
 
+  /** @internal From its CBOR. */
+  static ofCbor(topic: string, bytes: Uint8Array, publisher: InstanceId): ReceivedEvent {
+    const event = new ReceivedEvent(topic, publisher);
+    event.#bytes = bytes;
+    return event;
+  }
+
+  /** A Zeek identifier with its module where it has one. Decodes the event, as `args` and `metadata` do. */
   get name(): string {
     return this.#parts.name;
   }
@@ -37,19 +47,27 @@ export class ReceivedEvent {
     return this.#parts.metadata;
   }
 
-  get #parts(): FabricEvent {
-    return (this.#event ??= parseDataMessage(this.#text!).event);
+  /** Where a reply is awaited, when the event is a request; answer with `client.reply`. */
+  get replyTo(): string | undefined {
+    return replyTopicOf(this.metadata);
   }
-}
 
-/** The events of a segment, in order. Throws `deserialization_failed` when it is not what it claims. */
-export function eventsOf(segment: Segment): ReceivedEvent[] {
-  const topic = textOf(segment.topic);
-  if (segment.encoding === ENCODING.cbor) {
-    return decodeEvents(segment.payload, segment.count).map((e) => new ReceivedEvent(topic, undefined, e));
+  /** The client instance that published it, 32 hexadecimal digits; undefined from a peer that has none (JSON v1). */
+  get publisher(): string | undefined {
+    return this.#publisher === "" ? undefined : toHex(this.#publisher);
   }
-  return decoder
-    .decode(segment.payload)
-    .split("\n")
-    .map((line) => new ReceivedEvent(topic, line, undefined));
+
+  /** The canonical JSON v1 message. Throws `invalid_data` for what JSON v1 cannot say. */
+  get text(): string {
+    return (this.#text ??= formatDataMessage(this.topic, this.#parts));
+  }
+
+  get #parts(): FabricEvent {
+    if (this.#event === undefined) {
+      this.#event =
+        this.#bytes === undefined ? parseDataMessage(this.#text!).event : decodeEvents(this.#bytes, 1)[0]!;
+      this.#bytes = undefined;
+    }
+    return this.#event;
+  }
 }

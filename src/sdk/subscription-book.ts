@@ -1,10 +1,11 @@
 /** What a client is subscribed to, and the changes of it that the fabric has not answered yet. */
-import type { Frame, Position } from "../protocol/frame.ts";
+import type { Frame, Options, Position } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 
 interface Change {
   readonly type: "subscribe" | "unsubscribe";
   readonly prefixes: readonly Prefix[];
+  readonly options: Options;
 }
 
 export class SubscriptionBook {
@@ -17,23 +18,32 @@ export class SubscriptionBook {
   #resumeId = 0;
 
   /** Wants the prefixes. Returns the id of the change. */
-  subscribe(prefixes: readonly Prefix[]): number {
+  subscribe(prefixes: readonly Prefix[], options: Options = {}): number {
     for (const prefix of prefixes) this.#wanted.set(prefix, (this.#wanted.get(prefix) ?? 0) + 1);
-    return this.#add({ type: "subscribe", prefixes });
+    return this.#add({ type: "subscribe", prefixes, options });
   }
 
   /** Gives the prefixes up; those that another subscription wants stay. Returns the id of the change. */
   unsubscribe(prefixes: readonly Prefix[]): number {
-    return this.#add({ type: "unsubscribe", prefixes: this.#unwant(prefixes) });
+    return this.#add({ type: "unsubscribe", prefixes: this.#unwant(prefixes), options: {} });
+  }
+
+  /** What is wanted now, answered or not. */
+  get wanted(): readonly Prefix[] {
+    return [...this.#wanted.keys()];
+  }
+
+  /** Changes without an answer, in order. */
+  get pending(): readonly number[] {
+    return [...this.#changes.keys()];
   }
 
   /** The frame that asks for a change, or undefined when there is nothing to ask for. */
   frameOf(id: number): Frame | undefined {
     const change = this.#changes.get(id);
     if (change === undefined || change.prefixes.length === 0) return undefined;
-    return change.type === "subscribe"
-      ? { ...change, type: "subscribe", id, positions: [], options: {} }
-      : { ...change, type: "unsubscribe", id };
+    const { type, prefixes, options } = change;
+    return type === "subscribe" ? { type, id, prefixes, positions: [], options } : { type, id, prefixes };
   }
 
   /**
@@ -44,13 +54,13 @@ export class SubscriptionBook {
     const inForce = new Map(this.#wanted);
     const frames: Frame[] = [];
     const confirmed: number[] = [];
-    for (const [id, { type, prefixes }] of this.#changes) {
+    for (const [id, { type, prefixes, options }] of this.#changes) {
       if (type === "unsubscribe" || prefixes.length === 0) {
         confirmed.push(id);
         continue;
       }
       for (const prefix of prefixes) inForce.set(prefix, inForce.get(prefix)! - 1);
-      frames.push({ type, id, prefixes, positions, options: {} });
+      frames.push({ type, id, prefixes, positions, options });
     }
     const rest = [...inForce.keys()].filter((prefix) => inForce.get(prefix)! > 0);
     if (rest.length > 0) {

@@ -43,6 +43,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     grant,
     placement: new Placement(layout.routers),
     table: tableVersion(layout.routers),
+    keptPrefixes: layout.retention.map(({ prefix }) => prefix),
     welcome: {
       server: VERSION,
       loggers: layout.loggers,

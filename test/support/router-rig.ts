@@ -5,9 +5,11 @@ import {
   type Frame,
   type FrameOf,
   type FrameType,
+  type Options,
   type Segment,
 } from "../../src/protocol/frame.ts";
 import { byteString, parsePrefix, parseTopic, toBytes } from "../../src/protocol/topic.ts";
+import type { RetentionPolicy } from "../../src/routing/kept.ts";
 import type { RouterChange, RouterEffect } from "../../src/routing/router-state.ts";
 import { Router } from "../../src/routing/router.ts";
 import { RouterStore } from "./router-store.ts";
@@ -44,12 +46,18 @@ export class RouterRig {
   readonly changes: RouterChange[] = [];
   readonly #inboxes = new Map<string, Frame[]>();
 
-  constructor() {
+  /** What the router keeps; `restart` takes up a change. */
+  policies: readonly RetentionPolicy[];
+
+  constructor(policies: readonly RetentionPolicy[] = []) {
+    this.policies = policies;
     this.router = this.#start();
   }
 
   #start(): Router {
-    return new Router({ name: "main", table: "t" }, this.store.read(), new Set(this.sockets), this.nowMs);
+    const keeping = { policies: this.policies, store: this.store };
+    const options = { name: "main", table: "t", keeping };
+    return new Router(options, this.store.read(), new Set(this.sockets), this.nowMs);
   }
 
   /** Memory is lost; sockets are kept (sleep) or not (crash). */
@@ -89,8 +97,8 @@ export class RouterRig {
   }
 
   /** A trunk that has said hello and subscribed; its answers are dropped. */
-  join(trunk: string, n: number, prefixes: readonly string[], connection = 1): this {
-    this.receive(trunk, hello(n, connection));
+  join(trunk: string, n: number, prefixes: readonly string[], connection = 1, terms: Options = {}): this {
+    this.receive(trunk, hello(n, connection, "t", terms));
     if (prefixes.length > 0) this.receive(trunk, subscribe(prefixes));
     this.turn();
     this.take(trunk);
@@ -147,16 +155,18 @@ export function textsOf(frame: FrameOf<"deliver">): string[] {
   return frame.frames.flatMap((f) => f.segments.map((s) => Buffer.from(s.payload).toString()));
 }
 
-export function hello(n: number, connection = 1, table = "t"): Frame {
-  return { type: "hello", versions: [1, 1], instance: instance(n), connection, options: { table } };
+export function hello(n: number, connection = 1, table = "t", terms: Options = {}): Frame {
+  const options = { ...terms, table };
+  return { type: "hello", versions: [1, 1], instance: instance(n), connection, options };
 }
 
 export function subscribe(
   prefixes: readonly string[],
   id = 1,
   positions: FrameOf<"subscribe">["positions"] = [],
+  options: Options = {},
 ): Frame {
-  return { type: "subscribe", id, prefixes: prefixes.map(parsePrefix), positions, options: {} };
+  return { type: "subscribe", id, prefixes: prefixes.map(parsePrefix), positions, options };
 }
 
 export function unsubscribe(prefixes: readonly string[], id = 1): Frame {

@@ -59,9 +59,9 @@ describe("without a valid token", () => {
   });
 
   test("the SDK is told why, and does not try again", async () => {
-    await expect(connect({ url: fabric.url })).rejects.toMatchObject({ code: "no_token" });
+    await expect(connect(fabric.url)).rejects.toMatchObject({ code: "no_token" });
     const token = await signToken({ admin: true, exp: 1_000_000_000 });
-    await expect(connect({ url: fabric.url, token })).rejects.toMatchObject({ code: "token_expired" });
+    await expect(connect(fabric.url, { token })).rejects.toMatchObject({ code: "token_expired" });
   });
 
   test("so is the command line: status 1 and the code", async () => {
@@ -93,7 +93,7 @@ describe("with a token", () => {
 
   test("prefixes are granted: the rest is forbidden", async () => {
     const token = await signToken({ publish: ["zeek/sensor/"], subscribe: ["zeek/control/"] });
-    const client = await connect({ url: fabric.url, token });
+    const client = await connect(fabric.url, { token });
     await client.subscribe("zeek/control/x", () => {});
     for (const prefix of ["zeek/", "", "zeek/sensor/"]) {
       await expect(client.subscribe(prefix, () => {})).rejects.toMatchObject({ code: "forbidden" });
@@ -139,7 +139,7 @@ describe("with a token", () => {
       await sub.until("subscribed");
       expect((await runCli(["pub", "a", "E"], { env })).status).toBe(0);
       expect((await sub.done()).stdout).toBe("a E()\n");
-      await expect(connect({ url: fabric.url, token })).rejects.toMatchObject({ code: "token_invalid" });
+      await expect(connect(fabric.url, { token })).rejects.toMatchObject({ code: "token_invalid" });
     } finally {
       await other.dispose();
     }
@@ -155,7 +155,7 @@ test("a deployment without a key refuses everybody, 503, also with a token", asy
     expect(await response.json()).toMatchObject({ error: { code: "no_key" } });
     const ws = locked.url.replace("http", "ws");
     for (const path of ["/v1/messages/json", "/v1/connect"]) expect(await upgradeStatus(ws + path)).toBe(503);
-    await expect(connect({ url: locked.url, token })).rejects.toMatchObject({ code: "no_key" });
+    await expect(connect(locked.url, { token })).rejects.toMatchObject({ code: "no_key" });
   } finally {
     await locked.close();
   }

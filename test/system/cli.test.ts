@@ -82,7 +82,7 @@ describe("pub and sub", () => {
   });
 
   test("one client subscribes and unsubscribes while it runs", async () => {
-    const [reader, writer] = await Promise.all([connect({ url: fabric.url }), connect({ url: fabric.url })]);
+    const [reader, writer] = await Promise.all([connect(fabric.url), connect(fabric.url)]);
     const seen: string[] = [];
     const note = (event: { topic: string; name: string }) => seen.push(`${event.topic} ${event.name}`);
     const first = await reader.subscribe("run/a", note);

@@ -103,7 +103,7 @@ describe("selvedge cluster", () => {
 
   it("[R34] holds over a kill of everything and over another deployed layout, for sessions and loggers", async () => {
     await cluster("disable", "two");
-    const client = await connect({ url: serve.url });
+    const client = await connect(serve.url);
     expect(client.welcome.loggers).toEqual([
       { name: "one", enabled: true },
       { name: "two", enabled: false },

@@ -17,10 +17,7 @@ afterEach(async () => {
 test("R5 publishes without an acknowledgement are sent again after SIGKILL; none comes twice or out of order", async () => {
   const first = await startServe();
   started.push(first);
-  const [publisher, subscriber] = await Promise.all([
-    connect({ url: first.url }),
-    connect({ url: first.url }),
-  ]);
+  const [publisher, subscriber] = await Promise.all([connect(first.url), connect(first.url)]);
   const seen: number[] = [];
   const gaps: Gap[] = [];
   let lost = 0;

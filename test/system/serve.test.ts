@@ -102,7 +102,7 @@ test("SIGKILL of serve alone takes workerd with it; the port and the folder can 
 test("state survives SIGKILL; --fresh drops it", async () => {
   const first = await serve();
   const seen: string[] = [];
-  const client = await connect({ url: first.url });
+  const client = await connect(first.url);
   await client.subscribe("zeek/", (event) => seen.push(event.name));
   const databases = () =>
     readdirSync(`${first.state}/resources/do/selvedge-TopicRouter`).filter((f) => /^[0-9a-f]{64}/.test(f));
@@ -112,8 +112,8 @@ test("state survives SIGKILL; --fresh drops it", async () => {
   const second = await serve({ state: first.state, port: first.port });
   expect(databases()).toEqual(expect.arrayContaining(before.filter((f) => f.endsWith(".sqlite"))));
   // The client comes back by itself, with its subscription.
-  const publisher = await connect({ url: second.url });
-  while (!client.isOpen) await sleep(10);
+  const publisher = await connect(second.url);
+  while (client.status !== "open") await sleep(10);
   await client.subscribe("other/", () => {});
   publisher.publish("zeek/x", "Came::back", [string("yes")]);
   await publisher.flush();
@@ -145,7 +145,7 @@ test("workerd alone killed comes back under the same URL", async () => {
 test("a layout from a file holds; one that contradicts itself is refused before anything starts", async () => {
   const layout = { routers: [{ name: "main", prefix: "" }], loggers: [{ name: "only", enabled: false }] };
   const fabric = await serve({ layout });
-  const client = await connect({ url: fabric.url });
+  const client = await connect(fabric.url);
   expect(client.welcome.loggers).toEqual([{ name: "only", enabled: false }]);
   await client.close();
   await expect(serve({ layout: { routers: [{ name: "a", prefix: "zeek/" }] } })).rejects.toThrow(

@@ -2,81 +2,22 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import type { ObjectEnv } from "../../durable/env.ts";
 import { RouterTables } from "../../durable/router-tables.ts";
 import type { TopicRouter } from "../../durable/topic-router.ts";
 import { LIMITS } from "../../src/base/limits.ts";
-import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
-import type { Frame, FrameOf, FrameType, Position } from "../../src/protocol/frame.ts";
+import type { Frame, Position } from "../../src/protocol/frame.ts";
 import { tableVersion } from "../../src/routing/placement.ts";
 import { deployedLayout } from "../../src/site/deployed.ts";
+import { Trunk } from "../support/router-trunk.ts";
 import { hello as helloOf, instance, publish, segment, subscribe, textsOf } from "../support/router-rig.ts";
 
-const table = tableVersion(deployedLayout(undefined).routers);
+const table = tableVersion(deployedLayout((env as ObjectEnv).LAYOUT).routers);
 const hello = (n: number, connection = 1): Frame => helloOf(n, connection, table);
 let names = 0;
 /** A new stub of the newest router: the old one is of no use after an abort. */
 const again = (): DurableObjectStub<TopicRouter> => env.ROUTER.getByName(`router-${names}`);
 const fresh = (): DurableObjectStub<TopicRouter> => env.ROUTER.getByName(`router-${++names}`);
-
-/** The session's end of a trunk, as far as a test needs it. */
-class Trunk {
-  readonly #socket: WebSocket;
-  readonly #frames: Frame[] = [];
-  readonly #waiting: ((frame: Frame) => void)[] = [];
-  readonly closed: Promise<{ code: number; reason: string }>;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.binaryType = "arraybuffer";
-    socket.accept();
-    socket.addEventListener("message", ({ data }) => {
-      const frame = decodeFrame(new Uint8Array(data as ArrayBuffer));
-      const waiting = this.#waiting.shift();
-      if (waiting === undefined) this.#frames.push(frame);
-      else waiting(frame);
-    });
-    this.closed = new Promise((resolve) => {
-      socket.addEventListener("close", ({ code, reason }) => resolve({ code, reason }));
-      socket.addEventListener("error", () => resolve({ code: 1006, reason: "" }));
-    });
-  }
-
-  static async open(stub: DurableObjectStub<TopicRouter>, ...frames: Frame[]): Promise<Trunk> {
-    const response = await stub.fetch("https://fabric/trunk", { headers: { Upgrade: "websocket" } });
-    if (response.webSocket === null) throw new Error(`upgrade answered ${response.status}`);
-    const trunk = new Trunk(response.webSocket);
-    trunk.send(...frames);
-    return trunk;
-  }
-
-  /** What arrived and was not taken. */
-  get unread(): readonly Frame[] {
-    return this.#frames;
-  }
-
-  send(...frames: Frame[]): void {
-    for (const frame of frames) this.#socket.send(encodeFrame(frame));
-  }
-
-  sendText(text: string): void {
-    this.#socket.send(text);
-  }
-
-  close(): void {
-    this.#socket.close(1000, "done");
-  }
-
-  async next(): Promise<Frame> {
-    return this.#frames.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** The next frame, which must be of this type. */
-  async take<T extends FrameType>(type: T): Promise<FrameOf<T>> {
-    const frame = await this.next();
-    expect(frame.type).toBe(type);
-    return frame as FrameOf<T>;
-  }
-}
 
 async function subscriber(
   stub: DurableObjectStub<TopicRouter>,
@@ -240,7 +181,7 @@ describe("sleep with sockets kept", () => {
     await again.take("welcome");
     const { gaps, positions } = await again.take("subscribed");
     expect(positions[0]!.incarnation).toBe(incarnation + 1);
-    expect(gaps).toEqual([{ extent: "unknown", from, to: positions[0] }]);
+    expect(gaps).toEqual([{ extent: "unknown", from, to: positions[0], reason: "restarted" }]);
   });
 });
 
@@ -303,7 +244,8 @@ describe("RouterTables", () => {
     const prefixes = Array.from({ length: LIMITS.subscriptionsMax }, (_, i) =>
       `${i}`.padEnd(longest, "\u00ff"),
     ) as never[];
-    const row = { id: "t", instance: instance(255), connection: 2 ** 52, prefixes, lastSeq: 2 ** 40 };
+    const terms = { overflow: "block", windowBytes: 1, queueBytes: 2, resume: true } as const;
+    const row = { id: "t", instance: instance(255), connection: 2 ** 52, terms, prefixes, lastSeq: 2 ** 40 };
     await runInDurableObject(fresh(), (_: TopicRouter, ctx) => {
       const tables = new RouterTables(ctx.storage);
       tables.apply([{ type: "trunk", row }]);

@@ -1,9 +1,11 @@
 /** Clients of the simulated world: the SDK's engine as src/sdk/client.ts drives it, and clients of JSON v1. */
+import { LIMITS } from "../../../src/base/limits.ts";
 import { formatDataMessage, parseDataMessage } from "../../../src/protocol/data-message.ts";
 import { ENCODING } from "../../../src/protocol/frame.ts";
 import { parsePrefix, textOf, fromBytes } from "../../../src/protocol/topic.ts";
-import { decodeSegment, encodeEvents } from "../../../src/protocol/transcode.ts";
-import { ClientEngine, type ClientEffect } from "../../../src/sdk/engine.ts";
+import { encodeEvents } from "../../../src/protocol/transcode.ts";
+import type { ClientEffect } from "../../../src/sdk/client-engine.ts";
+import { NativeEngine } from "../../../src/sdk/engine.ts";
 import { connect, type End, type LinkOptions } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import { Violation, type Timer, type World } from "../kit/world.ts";
@@ -28,8 +30,8 @@ const PREFIXES = ["", "a/", "a/b/", "b", "c", "nobody"];
 export class NativeClient extends Process {
   readonly receiver: Receiver;
   readonly #around: Surroundings;
-  readonly #engine: ClientEngine;
-  #end: End | undefined;
+  readonly #engine: NativeEngine;
+  readonly #ends = new Map<number, End>();
   #timer: Timer | undefined;
   /** Interests that a change of subscriptions is about, by its id. */
   readonly #changes = new Map<number, { confirm(nowMs: number): void }>();
@@ -41,13 +43,19 @@ export class NativeClient extends Process {
     this.receiver = new Receiver(name, around.ledger);
     const { random } = around.world;
     const instance = fromBytes(random.bytes(16));
-    this.#engine = new ClientEngine({ instance, hello: {}, random: () => random.fraction() });
+    this.#engine = new NativeEngine({
+      instance,
+      hello: {},
+      windowBytes: LIMITS.readerWindowBytes,
+      random: () => random.fraction(),
+    });
     this.start();
   }
 
   /** Whether nothing of it is on its way. */
   get isSettled(): boolean {
-    return this.#engine.isOpen && this.#engine.isIdle && this.#changes.size === 0;
+    const { status, pushed, settled } = this.#engine;
+    return status === "open" && settled === pushed && this.#changes.size === 0;
   }
 
   protected override boot(): void {
@@ -56,16 +64,23 @@ export class NativeClient extends Process {
   }
 
   override received(end: End, message: unknown): void {
-    if (end !== this.#end || !(message instanceof Uint8Array)) return;
-    this.#engine.receive(message, this.world.nowMs);
+    const connection = this.#connectionOf(end);
+    if (connection === undefined || !(message instanceof Uint8Array)) return;
+    this.#engine.received(connection, message, this.world.nowMs);
     this.#perform();
   }
 
   override closed(end: End): void {
-    if (end !== this.#end) return;
-    this.#end = undefined;
-    this.#engine.disconnected(this.world.nowMs);
+    const connection = this.#connectionOf(end);
+    if (connection === undefined) return;
+    this.#ends.delete(connection);
+    this.#engine.disconnected(connection, this.world.nowMs);
     this.#perform();
+  }
+
+  #connectionOf(end: End): number | undefined {
+    for (const [connection, one] of this.#ends) if (one === end) return connection;
+    return undefined;
   }
 
   publish(topic = this.world.random.pick(TOPICS)): void {
@@ -118,18 +133,20 @@ export class NativeClient extends Process {
   #do(effect: ClientEffect): void {
     switch (effect.type) {
       case "connect":
-        this.after(this.world.random.between(0, 50), () => this.#connect());
+        this.after(this.world.random.between(0, 50), () => this.#connect(effect.connection));
         return;
       case "send":
-        this.#end?.send(effect.bytes);
+        this.#ends.get(effect.connection)?.send(effect.message);
         return;
       case "disconnect":
-        this.#end?.close();
-        this.#end = undefined;
-        this.#engine.disconnected(this.world.nowMs);
+        this.#ends.get(effect.connection)?.close();
+        this.#ends.delete(effect.connection);
         return;
-      case "segment":
-        for (const event of decodeSegment(effect.segment)) this.receiver.receive(keyOf(event));
+      case "delivery":
+        for (const run of effect.runs) {
+          if (!run.isOwn) for (const event of run.events) this.receiver.receive(keyOf(event));
+        }
+        if (effect.delivery.release()) this.#engine.taken(this.world.nowMs);
         return;
       case "subscribed":
         this.note(() => `has change ${effect.id}`);
@@ -142,22 +159,27 @@ export class NativeClient extends Process {
         this.receiver.gaps.push(effect.gap);
         return;
       case "refused":
+      case "publishRefused":
       case "closed":
         throw new Violation(`${this.name} is refused: ${effect.error?.code} ${effect.error?.message}`);
       case "lost":
         if (this.#around.isCalm)
           throw new Violation(`${this.name} lost its connection, and nothing happened`);
         return;
+      case "opened":
       case "welcome":
-      case "idle":
+      case "published":
+      case "settled":
+      case "recovered":
       case "logAck":
       case "logRefused":
     }
   }
 
-  #connect(): void {
-    this.#end = connect(this, this.#around.nativeSession(), this.#around.link);
-    this.#engine.connected(this.world.nowMs);
+  #connect(connection: number): void {
+    const end = connect(this, this.#around.nativeSession(), this.#around.link);
+    if (end !== undefined) this.#ends.set(connection, end);
+    this.#engine.connected(connection);
     this.#perform();
   }
 

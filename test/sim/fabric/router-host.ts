@@ -4,7 +4,9 @@
  * what is sequenced at the moment from which it stands.
  */
 import { Gather } from "../../../src/base/gather.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
 import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
+import type { Position } from "../../../src/protocol/frame.ts";
 import type { RouterEffect, StoredRouter } from "../../../src/routing/router-state.ts";
 import { Router, type RouterOptions } from "../../../src/routing/router.ts";
 import { hello, subscribe } from "../../support/router-rig.ts";
@@ -140,10 +142,19 @@ export class RouterHost extends Process {
       ) {
         const frame = decodeFrame(effect.bytes);
         if (frame.type !== "deliver") continue;
+        const last = frame.frames.at(-1)?.seq ?? frame.prev;
+        this.#witnessTook({ router: frame.router, incarnation: frame.incarnation, seq: last });
         for (const one of frame.frames) this.#ledger.sequenced(this.name, frame.incarnation, one);
         this.note(() => `sequenced ${frame.incarnation}/${frame.frames.map((f) => f.seq).join(",")}`);
       }
     }
+  }
+
+  /** The witness consumes at once: it must not keep the router awake. */
+  #witnessTook(position: Position): void {
+    const credit = encodeFrame({ type: "credit", position, window: LIMITS.readerWindowBytes });
+    this.#router.receive(this.#witness!, credit);
+    this.#gather.due();
   }
 
   #close(id: string, reason: string): void {

@@ -12,6 +12,7 @@ describe("a layout", () => {
       routers: [{ name: "main", prefix: "" }],
       loggers: [],
       jsonReader: { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes },
+      retention: [],
     });
   });
 

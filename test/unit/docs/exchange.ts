@@ -6,12 +6,12 @@ import type { Grant } from "../../../src/protocol/grant.ts";
 import { JsonSession } from "../../../src/protocol/json-session.ts";
 import { NativeSession } from "../../../src/protocol/native-session.ts";
 import type { Session, SessionEffect } from "../../../src/protocol/session.ts";
-import type { StoredRouter } from "../../../src/routing/router-state.ts";
+import type { RetentionPolicy } from "../../../src/routing/kept.ts";
 import { Router } from "../../../src/routing/router.ts";
+import { RouterStore } from "../../support/router-store.ts";
 
 const ROUTER = "main";
 const TABLE = "table-1";
-const NOTHING: StoredRouter = { incarnation: 0, checkpoint: undefined, trunks: [] };
 const placement = { owner: () => ROUTER, span: () => [ROUTER] };
 
 export const instance = (char: string): InstanceId => char.repeat(16);
@@ -63,9 +63,33 @@ export class Peer {
 
 export class Exchange {
   nowMs = 1_000;
-  router = new Router({ name: ROUTER, table: TABLE }, NOTHING, new Set(), 0);
+  readonly #store = new RouterStore();
+  readonly #policies: readonly RetentionPolicy[];
+  router: Router;
   readonly #peers: Peer[] = [];
   #trunks = 0;
+
+  /** @param policies What the router keeps. */
+  constructor(policies: readonly RetentionPolicy[] = []) {
+    this.#policies = policies;
+    this.router = this.#start();
+  }
+
+  #start(): Router {
+    const keeping = { policies: this.#policies, store: this.#store };
+    return new Router({ name: ROUTER, table: TABLE, keeping }, this.#store.read(), new Set(), 0);
+  }
+
+  /** The router loses its memory and all trunks; sessions make theirs again in their own time. */
+  crash(): void {
+    this.router = this.#start();
+    for (const peer of this.#peers) {
+      if (peer.trunk === undefined) continue;
+      peer.trunk = undefined;
+      peer.session.trunkLost(ROUTER, this.nowMs);
+    }
+    this.#turn();
+  }
 
   native(grant: Grant = FULL_GRANT): Peer {
     const { nowMs } = this;
@@ -76,6 +100,7 @@ export class Exchange {
         placement,
         table: TABLE,
         welcome: { server: "0.1.0" },
+        keptPrefixes: this.#policies.map(({ prefix }) => prefix),
         nowMs,
       }),
     );
@@ -163,7 +188,9 @@ export class Exchange {
 
   #turn(): void {
     for (const peer of this.#peers) peer.underWay = 0;
-    for (const effect of this.router.turn(this.nowMs)) {
+    const effects = this.router.turn(this.nowMs);
+    for (const effect of effects) if (effect.type === "persist") this.#store.apply(effect.change);
+    for (const effect of effects) {
       if (effect.type !== "send") continue;
       for (const peer of this.#peers.filter(
         ({ trunk }) => trunk !== undefined && effect.trunks.includes(trunk),

@@ -218,7 +218,7 @@ describe("coming back", () => {
     const after = world.native().send(hello("r", 2));
     after.send({ ...subscribe(1, "t"), positions: [position] } as Frame);
     expect(after.take("subscribed")[0]!.gaps).toEqual([
-      { extent: "exact", from: position, to: { ...position, seq: 1 } },
+      { extent: "exact", from: position, to: { ...position, seq: 1 }, reason: "away" },
     ]);
     expect(after.take("deliver")).toEqual([]);
   });

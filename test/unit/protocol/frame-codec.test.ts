@@ -68,6 +68,7 @@ const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T
   }),
   logResume: fc.record({ type: type("logResume"), logger: text, writer: id16, birthMs: uint }),
   ping: fc.record({ type: type("ping"), id: uint }),
+  credit: fc.record({ type: type("credit"), position, window: uint }),
   welcome: fc.record({ type: type("welcome"), version: uint, endpoint: text, options: optionsOf }),
   subscribed: fc.record({
     type: type("subscribed"),
@@ -81,8 +82,11 @@ const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T
     incarnation: uint,
     prev: uint,
     frames: fc.array(sequenced, { maxLength: 3 }),
+    replay: fc.constantFrom("resumed" as const, "history" as const),
   }),
-  published: fc.record({ type: type("published"), router: text, seq: uint }),
+  published: fc.record({ type: type("published"), router: text, seq: uint, receivers: uint }),
+  publishRefused: fc.record({ type: type("publishRefused"), seq: uint, code: text, message: text }),
+  recovered: fc.record({ type: type("recovered"), position, complete: fc.boolean() }),
   logAck: fc.record({ type: type("logAck"), logger: text, writer: id16, last: mark }),
   logRefused: fc.record({
     type: type("logRefused"),

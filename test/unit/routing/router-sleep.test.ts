@@ -33,6 +33,8 @@ describe("checkpoint", () => {
     expect(rig.router.deadlineMs).toBe(rig.nowMs + 1);
     rig.pass(1);
     expect(rig.store.checkpoint).toEqual({ incarnation: 1, seq: 1, marks: [[instance(2), 1]], lastSeqs: [] });
+    const position = { router: "main", incarnation: 1, seq: 1 };
+    rig.receive("s", { type: "credit", position, window: 1 }).turn();
     expect(rig.router.deadlineMs).toBeUndefined();
   });
 

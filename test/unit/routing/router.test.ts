@@ -5,6 +5,7 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf } from "../../../src/protocol/frame.ts";
 import { parseTopic } from "../../../src/protocol/topic.ts";
+import { parseTerms } from "../../../src/routing/reader-terms.ts";
 import {
   hello,
   instance,
@@ -18,6 +19,8 @@ import {
 import vectors from "../../vectors/topics.json" with { type: "json" };
 
 const repeat = (frame: Frame): Frame => ({ ...frame, repeat: true }) as Frame;
+/** Terms of a reader that takes much without a word. */
+const wide = { window: LIMITS.readerWindowBytesMax };
 const seqsOf = (frame: FrameOf<"deliver">) => frame.frames.map((f) => f.seq);
 
 describe("fan-out", () => {
@@ -91,7 +94,7 @@ describe("fan-out", () => {
   });
 
   test("a deliver frame is closed at its target size", () => {
-    const rig = new RouterRig().join("s", 1, ["t"]).join("p", 2, []);
+    const rig = new RouterRig().join("s", 1, ["t"], 1, wide).join("p", 2, []);
     const payload = new Uint8Array(LIMITS.deliverFrameBytes / 4);
     for (let seq = 1; seq <= 9; seq++) rig.receive("p", publish(seq, { ...segment("t"), payload }));
     rig.turn();
@@ -101,7 +104,7 @@ describe("fan-out", () => {
   });
 
   test("topics count for that size, too", () => {
-    const rig = new RouterRig().join("s", 1, ["t"]).join("p", 2, []);
+    const rig = new RouterRig().join("s", 1, ["t"], 1, wide).join("p", 2, []);
     const topic = parseTopic("t".repeat(LIMITS.topicBytesMax));
     const many = Array.from({ length: LIMITS.deliverFrameBytes / LIMITS.topicBytesMax }, () => ({
       ...segment("t"),
@@ -254,7 +257,14 @@ describe("subscriptions", () => {
     expect(rig.changes.filter((c) => c.type === "trunk")).toEqual([
       {
         type: "trunk",
-        row: { id: "s", instance: instance(1), connection: 1, prefixes: ["a", "b"], lastSeq: 0 },
+        row: {
+          id: "s",
+          instance: instance(1),
+          connection: 1,
+          terms: parseTerms({}),
+          prefixes: ["a", "b"],
+          lastSeq: 0,
+        },
       },
     ]);
     rig.closed("s").turn();

@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
-import { ENCODING, type Segment } from "../../../src/protocol/frame.ts";
+import { ENCODING, segmentsBytes, type Segment } from "../../../src/protocol/frame.ts";
+import { count, string, vector, type Value } from "../../../src/data/value.ts";
+import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
+import { decodeSegment, encodeEvents } from "../../../src/protocol/transcode.ts";
 import { parseTopic } from "../../../src/protocol/topic.ts";
 import { Publisher } from "../../../src/sdk/publisher.ts";
 
@@ -16,9 +19,9 @@ const payloads = (segments: readonly Segment[]) => segments.map((s) => decoder.d
 
 test("what waits goes into one frame, runs of a topic into one segment", () => {
   const publisher = new Publisher();
-  publisher.push(topic, "a");
-  publisher.push(topic, "b");
-  publisher.push(parseTopic("other"), "c");
+  publisher.pushText(topic, "a");
+  publisher.pushText(topic, "b");
+  publisher.pushText(parseTopic("other"), "c");
   const [frame, ...more] = publisher.take();
   expect(more).toEqual([]);
   expect(frame).toMatchObject({ type: "publish", seq: 1, repeat: false });
@@ -28,9 +31,9 @@ test("what waits goes into one frame, runs of a topic into one segment", () => {
 
 test("texts and segments keep their order", () => {
   const publisher = new Publisher();
-  publisher.push(topic, "1");
+  publisher.pushText(topic, "1");
   publisher.pushSegments([raw(1, "2"), raw(1, "3")]);
-  publisher.push(topic, "4");
+  publisher.pushText(topic, "4");
   expect(publisher.take().flatMap((frame) => payloads(frame.segments))).toEqual(["1", "2", "3", "4"]);
 });
 
@@ -38,7 +41,7 @@ test("publishWindowFrames frames go out, one more waits for an acknowledgement",
   const publisher = new Publisher();
   const seqs: number[] = [];
   for (let i = 0; i <= LIMITS.publishWindowFrames; i++) {
-    publisher.push(topic, "e");
+    publisher.pushText(topic, "e");
     seqs.push(...publisher.take().map((frame) => frame.seq));
   }
   expect(seqs).toHaveLength(LIMITS.publishWindowFrames);
@@ -48,7 +51,8 @@ test("publishWindowFrames frames go out, one more waits for an acknowledgement",
 
 test("no frame goes out once publishWindowBytes are unacknowledged", () => {
   const publisher = new Publisher();
-  publisher.pushSegments([raw(LIMITS.publishWindowBytes - 1)]);
+  const header = segmentsBytes([raw(0)]);
+  publisher.pushSegments([raw(LIMITS.publishWindowBytes - header - 1)]);
   expect(publisher.take()).toHaveLength(1);
   publisher.pushSegments([raw(1)]);
   expect(publisher.take()).toHaveLength(1);
@@ -61,7 +65,7 @@ test("no frame goes out once publishWindowBytes are unacknowledged", () => {
 test("what is not acknowledged is repeated under its numbers, flagged", () => {
   const publisher = new Publisher();
   for (const text of ["a", "b", "c"]) {
-    publisher.push(topic, text);
+    publisher.pushText(topic, text);
     publisher.take();
   }
   publisher.acknowledged(1);
@@ -79,13 +83,95 @@ test("what is not acknowledged is repeated under its numbers, flagged", () => {
 
 test("clientBufferBytesMax bytes may wait, one more is publisher_too_fast", () => {
   const publisher = new Publisher();
-  publisher.pushSegments([raw(LIMITS.clientBufferBytesMax - 1)]);
-  publisher.push(topic, "x");
-  expect(() => publisher.push(topic, "x")).toThrow(expect.objectContaining({ code: "publisher_too_fast" }));
-  expect(() => publisher.pushSegments([raw(1)])).toThrow(
-    expect.objectContaining({ code: "publisher_too_fast" }),
-  );
+  const tooFast = expect.objectContaining({ code: "publisher_too_fast" });
+  const segment = raw(LIMITS.eventBytesMax);
+  for (let i = 0; i < LIMITS.clientBufferBytesMax / LIMITS.eventBytesMax - 1; i++) {
+    publisher.pushSegments([segment]);
+  }
+  const room = LIMITS.clientBufferBytesMax - publisher.bufferedBytes;
+  publisher.pushText(topic, "x".repeat(room - 2));
+  expect(publisher.bufferedBytes).toBe(LIMITS.clientBufferBytesMax - 1);
+  publisher.pushText(topic, "");
+  expect(() => publisher.pushText(topic, "x")).toThrow(tooFast);
+  expect(() => publisher.pushSegments([raw(0)])).toThrow(tooFast);
   publisher.take();
   publisher.acknowledged(1);
-  publisher.push(topic, "x");
+  publisher.pushText(topic, "x");
+});
+
+describe("an event", () => {
+  const event = (args: readonly Value[] = []) => ({ name: "E::x", args, metadata: [] });
+
+  test("travels as CBOR, in one segment with its like; another kind or topic begins a new one", () => {
+    const publisher = new Publisher();
+    publisher.pushEvent(topic, event([count(1)]));
+    publisher.pushEvent(topic, event([count(2)]));
+    publisher.pushText(topic, "text");
+    publisher.pushEvent(topic, event([count(3)]));
+    publisher.pushEvent(parseTopic("other"), event());
+    const [frame] = publisher.take();
+    expect(frame!.segments.map(({ encoding, count: events }) => [encoding, events])).toEqual([
+      [ENCODING.cbor, 2],
+      [ENCODING.json, 1],
+      [ENCODING.cbor, 1],
+      [ENCODING.cbor, 1],
+    ]);
+    expect(decodeSegment(frame!.segments[0]!)).toEqual([event([count(1)]), event([count(2)])]);
+  });
+
+  test("that cannot be encoded leaves those before it whole", () => {
+    const publisher = new Publisher();
+    publisher.pushEvent(topic, event([count(1)]));
+    let deep: Value = count(1);
+    for (let i = 0; i <= LIMITS.valueNestingMax; i++) deep = vector([deep]);
+    expect(() => publisher.pushEvent(topic, event([count(2), deep]))).toThrow(
+      expect.objectContaining({ code: "invalid_data" }),
+    );
+    publisher.pushEvent(topic, event([count(3)]));
+    expect(publisher.pushed).toBe(2);
+    expect(decodeSegment(publisher.take()[0]!.segments[0]!)).toEqual([event([count(1)]), event([count(3)])]);
+  });
+
+  test("has at most eventBytesMax bytes", () => {
+    const publisher = new Publisher();
+    const overhead = encodeEvents([event([string("x".repeat(100_000))])]).length - 100_000;
+    publisher.pushEvent(topic, event([string("x".repeat(LIMITS.eventBytesMax - overhead))]));
+    const tooLarge = expect.objectContaining({ code: "too_large" });
+    expect(() =>
+      publisher.pushEvent(topic, event([string("x".repeat(LIMITS.eventBytesMax - overhead + 1))])),
+    ).toThrow(tooLarge);
+    expect(() => publisher.pushText(topic, "x".repeat(LIMITS.eventBytesMax + 1))).toThrow(tooLarge);
+    expect(() => publisher.pushSegments([raw(LIMITS.eventBytesMax + 1)])).toThrow(tooLarge);
+    expect(publisher.pushed).toBe(1);
+  });
+
+  test("that fills a frame is not followed by more than fits publishFrameBytesMax", () => {
+    const publisher = new Publisher();
+    publisher.pushText(topic, "x".repeat(LIMITS.publishFrameBytes - 1));
+    publisher.pushText(topic, "x".repeat(LIMITS.eventBytesMax));
+    publisher.pushText(topic, "x".repeat(LIMITS.eventBytesMax));
+    const [first] = publisher.take();
+    expect(encodeFrame(first!).length).toBeLessThan(LIMITS.publishFrameBytesMax);
+  });
+});
+
+describe("numbers of events", () => {
+  test("an acknowledgement ends those of its frames; what is settled lies before the first unanswered one", () => {
+    const publisher = new Publisher();
+    for (const texts of [["a", "b"], ["c"], ["d"]]) {
+      for (const text of texts) publisher.pushText(topic, text);
+      publisher.take();
+    }
+    expect(publisher.pushed).toBe(4);
+    expect(publisher.settled).toBe(0);
+    expect(publisher.acknowledged(2)).toEqual([
+      { after: 0, last: 2, seq: 1 },
+      { after: 2, last: 3, seq: 2 },
+    ]);
+    expect(publisher.settled).toBe(3);
+    expect(publisher.refused(3)).toEqual({ after: 3, last: 4, topics: [topic] });
+    expect(publisher.settled).toBe(4);
+    expect(publisher.refused(3)).toBeUndefined();
+    expect(publisher.isIdle).toBe(true);
+  });
 });

@@ -1,0 +1,48 @@
+/**
+ * Publishes that have arrived and are not sequenced yet: all of them while the router is cold (rule 6), those of some
+ * publishers while a reader with the policy `block` is behind (rule 13). A publisher's order is kept: behind one that
+ * waits, all of the same publisher wait.
+ */
+import type { FrameOf, InstanceId } from "../protocol/frame.ts";
+
+export interface HeldPublish {
+  readonly trunk: string;
+  readonly instance: InstanceId;
+  readonly frame: FrameOf<"publish">;
+  /** Bytes of the frame. */
+  readonly size: number;
+}
+
+export class HeldPublishes {
+  #held: HeldPublish[] = [];
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  add(publish: HeldPublish): void {
+    this.#held.push(publish);
+    this.#bytes += publish.size;
+  }
+
+  /** Takes, in order, the publishes that need not wait; asks about each one only when none before it waits. */
+  *take(mustWait: (publish: HeldPublish) => boolean): Generator<HeldPublish> {
+    const all = this.#held;
+    this.#held = [];
+    const waiting = new Set<InstanceId>();
+    for (const publish of all) {
+      if (waiting.has(publish.instance) || mustWait(publish)) {
+        waiting.add(publish.instance);
+        this.#held.push(publish);
+      } else {
+        this.#bytes -= publish.size;
+        yield publish;
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** Everything that a router keeps: its logs, one a policy; when they are written, and when they expire. */
+import { LIMITS } from "../base/limits.ts";
+import type { SequencedFrame } from "../protocol/frame.ts";
+import { KeptLog } from "./kept-log.ts";
+import {
+  LOG_IDS,
+  type KeptChange,
+  type KeptStore,
+  type Place,
+  type RetentionPolicy,
+  type StoredLog,
+} from "./kept.ts";
+
+/** What a router needs to keep anything. */
+export interface Keeping {
+  readonly policies: readonly RetentionPolicy[];
+  readonly store: KeptStore;
+}
+
+export class Keeper {
+  readonly logs: readonly KeptLog[];
+  /** When kept publishes may be sequenced again, ms. */
+  #dueMs = 0;
+  #expiredMs = -Infinity;
+  /** Bytes kept since the marks of publishers were written. */
+  #unmarkedBytes = 0;
+
+  /** @param persist Takes the changes that a new layout brings. */
+  constructor(
+    keeping: Keeping | undefined,
+    stored: readonly StoredLog[],
+    persist: (change: KeptChange) => void,
+  ) {
+    const policies = keeping?.policies ?? [];
+    let lastNumber = Math.max(0, ...stored.map(({ number }) => number));
+    for (const { number, prefix } of stored) {
+      if (!policies.some((policy) => policy.prefix === prefix)) persist({ type: "logGone", number });
+    }
+    this.logs = policies.map((policy) => {
+      let log = stored.find(({ prefix }) => prefix === policy.prefix);
+      if (log === undefined) {
+        const number = ++lastNumber;
+        const { prefix } = policy;
+        log = { number, prefix, expired: undefined, first: number * LOG_IDS, next: number * LOG_IDS };
+        persist({ type: "log", number, prefix });
+      }
+      return new KeptLog(policy, log, keeping!.store);
+    });
+  }
+
+  /** When kept publishes that wait may be sequenced, ms. */
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  /** Whether the marks of publishers are to be written. */
+  get isMarkDue(): boolean {
+    return this.#unmarkedBytes >= LIMITS.keptMarksBytes;
+  }
+
+  /** When what is kept is to be looked at again while the router sleeps, ms; Infinity when nothing is kept. */
+  get expiryMs(): number {
+    const expiryMs = Math.min(Infinity, ...this.logs.map((log) => log.expiryMs));
+    return Math.max(expiryMs, this.#expiredMs + LIMITS.expireAsleepMs);
+  }
+
+  /** The row of the frames that a log has taken since the last one. */
+  *commit(log: KeptLog, incarnation: number, nowMs: number): Generator<KeptChange> {
+    const change = log.take(incarnation, nowMs);
+    if (change === undefined) return;
+    this.#dueMs = nowMs + LIMITS.keepIntervalMs;
+    this.#unmarkedBytes += change.row.frames.length;
+    yield change;
+  }
+
+  /** The marks of publishers are written. */
+  marked(): void {
+    this.#unmarkedBytes = 0;
+  }
+
+  /** Drops what has expired; at the front of a turn, and not more often than it needs to be. */
+  *expire(nowMs: number, isUrgent: boolean): Generator<KeptChange> {
+    if (!isUrgent && nowMs < this.#expiredMs + LIMITS.expireMs) return;
+    this.#expiredMs = nowMs;
+    for (const log of this.logs) {
+      const change = log.expire(nowMs);
+      if (change !== undefined) yield change;
+    }
+  }
+
+  /** The frames behind a place, of all logs: a start after a crash takes the publishers' marks from them (rule 5). */
+  *behind(place: Place): Generator<SequencedFrame> {
+    for (const log of this.logs) {
+      for (let id = log.after(place); id < log.next;) {
+        const rows = log.rows(id, LIMITS.keptRowBytes);
+        id += rows.length;
+        for (const row of rows) {
+          this.#unmarkedBytes += row.bytes;
+          yield* row.frames;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * What one reader is sent, within the credit that it grants (rules 12 and 13). Deliveries that the credit does not cover
+ * wait in a bounded queue; past the bound the reader's policy decides. Bytes are shared with all readers of the
+ * interest group, so waiting costs a reference. A dropped delivery needs no new encoding: `prev` of the next one in its
+ * stream shows the hole, and a notice in front of it says how many events fell into it. What is kept is never dropped
+ * here: it is withdrawn, and read again from where it is kept (router.ts).
+ */
+import type { Overflow } from "../protocol/overflow.ts";
+import { isBefore, type Place } from "./kept.ts";
+import type { ReaderTerms } from "./reader-terms.ts";
+
+/** One deliver frame. */
+export interface OutboxDelivery {
+  readonly stream: string;
+  readonly bytes: Uint8Array;
+  readonly incarnation: number;
+  /** The sequence number in front of its first frame, and of its last. */
+  readonly prev: number;
+  readonly last: number;
+  /** Events in it. */
+  readonly events: number;
+}
+
+/** A run of deliveries that the reader will never get. */
+export interface Dropped {
+  readonly stream: string;
+  readonly incarnation: number;
+  /** The reader stood at `from`; the last that is missing is `to`. */
+  readonly from: number;
+  readonly to: number;
+  readonly events: number;
+}
+
+export type OutboxItem =
+  | { readonly type: "deliver"; readonly bytes: Uint8Array }
+  | { readonly type: "dropped"; readonly dropped: Dropped };
+
+/** A delivery that is sent and not acknowledged. */
+interface InFlight {
+  readonly stream: string;
+  readonly incarnation: number;
+  readonly last: number;
+  readonly size: number;
+}
+
+interface Waiting {
+  readonly delivery: OutboxDelivery;
+  /** What was dropped right in front of it, one run a stream. */
+  holes: Holes;
+}
+
+type Holes = ReadonlyMap<string, Dropped>;
+const NO_HOLES: Holes = new Map();
+
+export class Outbox {
+  readonly #terms: ReaderTerms;
+  #windowBytes: number;
+  #flight: InFlight[] = [];
+  #inFlightBytes = 0;
+  #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  /** What was dropped behind the last of the queue. */
+  #tailHoles: Holes = NO_HOLES;
+  #droppedEvents = 0;
+
+  constructor(terms: ReaderTerms) {
+    this.#terms = terms;
+    this.#windowBytes = terms.windowBytes;
+  }
+
+  /** Bytes sent and not acknowledged. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes;
+  }
+
+  /** Bytes that wait. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Events dropped since the start. */
+  get droppedEvents(): number {
+    return this.#droppedEvents;
+  }
+
+  /** Whether the reader is behind its bound: `block` then holds its publishers, `disconnect` ends it. */
+  get isOver(): boolean {
+    return this.#queuedBytes > this.#terms.queueBytes;
+  }
+
+  /** Whether a delivery would be sent at once. */
+  get isReady(): boolean {
+    return this.#queue.length === 0 && this.#tailHoles.size === 0 && this.#hasCredit();
+  }
+
+  /** Whether a delivery of this size finds room, at once or in the queue. */
+  hasRoom(bytes: number): boolean {
+    return this.isReady || this.#queuedBytes + bytes <= this.#terms.queueBytes;
+  }
+
+  /** Where the reader stands in a stream when that is in front of what waits; undefined when nothing of it waits. */
+  standing(stream: string): number | undefined {
+    for (const { delivery, holes } of this.#queue) {
+      const hole = holes.get(stream);
+      if (hole !== undefined) return hole.from;
+      if (delivery.stream === stream) return delivery.prev;
+    }
+    return this.#tailHoles.get(stream)?.from;
+  }
+
+  /** Takes back what waits of a stream that drops nothing. */
+  withdraw(stream: string): void {
+    const left: Waiting[] = [];
+    let holes = NO_HOLES;
+    for (const waiting of this.#queue) {
+      holes = join(holes, waiting.holes);
+      if (waiting.delivery.stream === stream) {
+        this.#queuedBytes -= waiting.delivery.bytes.length;
+        continue;
+      }
+      left.push({ delivery: waiting.delivery, holes });
+      holes = NO_HOLES;
+    }
+    this.#queue = left;
+    this.#tailHoles = join(holes, this.#tailHoles);
+  }
+
+  get overflow(): Overflow {
+    return this.#terms.overflow;
+  }
+
+  /** Sends a delivery at once when nothing waits and the credit covers it; false when it must be pushed. */
+  pushDirect(delivery: OutboxDelivery): boolean {
+    if (!this.isReady) return false;
+    this.#launch(delivery);
+    return true;
+  }
+
+  /** Takes a delivery; answers with what is to be sent now, in order. */
+  push(delivery: OutboxDelivery): readonly OutboxItem[] {
+    if (this.pushDirect(delivery)) return [{ type: "deliver", bytes: delivery.bytes }];
+    this.#enqueue(delivery);
+    return this.#release();
+  }
+
+  /**
+   * The reader has consumed the delivery that ends here, or is behind it, and all that was sent before that, of any
+   * stream; it grants this window from now on.
+   */
+  credit(stream: string, place: Place, windowBytes: number): readonly OutboxItem[] {
+    // A history is older than what was sent before it: only its own end tells where it was.
+    const ends = (flight: InFlight) =>
+      flight.stream === stream && flight.last === place.seq && flight.incarnation === place.incarnation;
+    const passed = (flight: InFlight) =>
+      flight.stream === stream && !isBefore(place, { incarnation: flight.incarnation, seq: flight.last });
+    let end = this.#flight.findIndex(ends);
+    if (end < 0) end = this.#flight.findLastIndex(passed);
+    for (const { size } of this.#flight.splice(0, end + 1)) this.#inFlightBytes -= size;
+    this.#windowBytes = windowBytes;
+    return this.#release();
+  }
+
+  /** At least one delivery may always be under way, however large. */
+  #hasCredit(): boolean {
+    return this.#inFlightBytes === 0 || this.#inFlightBytes < this.#windowBytes;
+  }
+
+  #launch({ stream, incarnation, last, bytes }: OutboxDelivery): void {
+    this.#flight.push({ stream, incarnation, last, size: bytes.length });
+    this.#inFlightBytes += bytes.length;
+  }
+
+  #enqueue(delivery: OutboxDelivery): void {
+    const size = delivery.bytes.length;
+    const room = this.#terms.queueBytes - this.#queuedBytes;
+    if (this.#terms.overflow === "drop_newest" && size > room) return this.#dropNewest(delivery);
+    this.#queue.push({ delivery, holes: this.#tailHoles });
+    this.#tailHoles = NO_HOLES;
+    this.#queuedBytes += size;
+    if (this.#terms.overflow === "drop_oldest") this.#dropOldest();
+  }
+
+  #dropNewest(delivery: OutboxDelivery): void {
+    this.#tailHoles = join(this.#tailHoles, holeOf(delivery));
+    this.#droppedEvents += delivery.events;
+  }
+
+  #dropOldest(): void {
+    let holes = NO_HOLES;
+    let count = 0;
+    // The newest stays, however large: a reader that comes back sees at least the present.
+    while (this.#queuedBytes > this.#terms.queueBytes && count < this.#queue.length - 1) {
+      const { delivery, holes: before } = this.#queue[count++]!;
+      holes = join(join(holes, before), holeOf(delivery));
+      this.#queuedBytes -= delivery.bytes.length;
+      this.#droppedEvents += delivery.events;
+    }
+    if (count === 0) return;
+    this.#queue.splice(0, count);
+    const first = this.#queue[0]!;
+    first.holes = join(holes, first.holes);
+  }
+
+  #release(): readonly OutboxItem[] {
+    const out: OutboxItem[] = [];
+    let count = 0;
+    while (count < this.#queue.length && this.#hasCredit()) {
+      const { delivery, holes } = this.#queue[count++]!;
+      for (const dropped of holes.values()) out.push({ type: "dropped", dropped });
+      out.push({ type: "deliver", bytes: delivery.bytes });
+      this.#launch(delivery);
+      this.#queuedBytes -= delivery.bytes.length;
+    }
+    if (count > 0) this.#queue.splice(0, count);
+    if (this.#queue.length === 0 && this.#tailHoles.size > 0 && this.#hasCredit()) {
+      for (const dropped of this.#tailHoles.values()) out.push({ type: "dropped", dropped });
+      this.#tailHoles = NO_HOLES;
+    }
+    return out;
+  }
+}
+
+function holeOf({ stream, incarnation, prev, last, events }: OutboxDelivery): Holes {
+  return new Map([[stream, { stream, incarnation, from: prev, to: last, events }]]);
+}
+
+/** Runs, and those behind them, as one run a stream. */
+function join(first: Holes, second: Holes): Holes {
+  if (first.size === 0 || second.size === 0) return first.size === 0 ? second : first;
+  const out = new Map(first);
+  for (const [stream, hole] of second) {
+    const before = out.get(stream);
+    out.set(
+      stream,
+      before === undefined ? hole : { ...before, to: hole.to, events: before.events + hole.events },
+    );
+  }
+  return out;
+}

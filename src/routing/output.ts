@@ -1,0 +1,63 @@
+/** What a router has to do in a turn: changes of storage, bytes to send, trunks to close; and the gathered acks. */
+import type { FabricError } from "../base/errors.ts";
+import { encodeFrame } from "../protocol/frame-codec.ts";
+import type { Frame, Gap } from "../protocol/frame.ts";
+import type { Dropped, OutboxItem } from "./outbox.ts";
+import type { RouterChange, RouterEffect } from "./router-state.ts";
+
+export class Output {
+  #effects: RouterEffect[] = [];
+  readonly #acks = new Map<string, number>();
+
+  persist(change: RouterChange): void {
+    this.#effects.push({ type: "persist", change });
+  }
+
+  bytes(trunks: readonly string[], bytes: Uint8Array): void {
+    this.#effects.push({ type: "send", trunks, bytes });
+  }
+
+  frame(trunk: string, frame: Frame): void {
+    this.bytes([trunk], encodeFrame(frame));
+  }
+
+  /** What an outbox has let go. */
+  items(trunk: string, items: readonly OutboxItem[]): void {
+    for (const item of items) {
+      if (item.type === "deliver") this.bytes([trunk], item.bytes);
+      else this.frame(trunk, { type: "gap", gap: gapOf(item.dropped) });
+    }
+  }
+
+  close(trunk: string, code: number, reason: string): void {
+    this.#effects.push({ type: "close", trunk, code, reason });
+  }
+
+  /** Tells a trunk why, and closes it. */
+  refuse(trunk: string, error: FabricError): void {
+    this.frame(trunk, { type: "error", id: undefined, code: error.code, message: error.message });
+    this.close(trunk, error.close, error.code);
+  }
+
+  /** A publish of this trunk is sequenced: it is told so at the end of the turn. */
+  acknowledge(trunk: string, seq: number): void {
+    this.#acks.set(trunk, Math.max(seq, this.#acks.get(trunk) ?? 0));
+  }
+
+  sendAcks(router: string): void {
+    for (const [trunk, seq] of this.#acks) this.frame(trunk, { type: "published", router, seq });
+    this.#acks.clear();
+  }
+
+  /** Everything since the last call. */
+  take(): readonly RouterEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}
+
+function gapOf({ stream, incarnation, from, to, events }: Dropped): Gap {
+  const at = { router: stream, incarnation };
+  return { extent: "exact", from: { ...at, seq: from }, to: { ...at, seq: to }, events, reason: "overflow" };
+}

@@ -1,0 +1,122 @@
+/** Events on their way out, gathered into runs of one topic and encoding: the segments of the next frames. */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { CborWriter } from "../data/cbor-writer.ts";
+import type { FabricEvent } from "../protocol/event.ts";
+import { ENCODING, type Segment } from "../protocol/frame.ts";
+import type { Topic } from "../protocol/topic.ts";
+import { writeEvent } from "../protocol/transcode.ts";
+
+const encoder = new TextEncoder();
+
+type Body =
+  | { readonly type: "cbor"; readonly writer: CborWriter }
+  | { readonly type: "text"; readonly texts: string[] }
+  | { readonly type: "segment"; readonly segment: Segment };
+
+interface Run {
+  readonly topic: Topic;
+  readonly body: Body;
+  count: number;
+  bytes: number;
+}
+
+export interface Taken {
+  readonly segments: readonly Segment[];
+  readonly count: number;
+}
+
+export class PublishRuns {
+  #runs: Run[] = [];
+  #bytes = 0;
+
+  /** What waits, bytes (of ASCII text). */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.length === 0;
+  }
+
+  /** Adds an event; it is encoded now. Throws `invalid_data` for what has no encoding, `too_large`. */
+  pushEvent(topic: Topic, event: FabricEvent): void {
+    const run = this.#openRun(topic, "cbor") ?? { topic, body: cborBody(), count: 0, bytes: 0 };
+    const { writer } = run.body as Extract<Body, { type: "cbor" }>;
+    const before = writer.length;
+    try {
+      writeEvent(writer, event);
+      assertSize(writer.length - before);
+    } catch (error) {
+      writer.rewind(before);
+      throw error;
+    }
+    this.#grow(run, 1, writer.length - before);
+  }
+
+  /** Adds one canonical JSON v1 message. */
+  pushText(topic: Topic, text: string): void {
+    assertSize(text.length);
+    const run = this.#openRun(topic, "text") ?? {
+      topic,
+      body: { type: "text", texts: [] },
+      count: 0,
+      bytes: 0,
+    };
+    (run.body as Extract<Body, { type: "text" }>).texts.push(text);
+    this.#grow(run, 1, text.length + 1);
+  }
+
+  /** Adds a segment as it is. */
+  pushSegment(segment: Segment): void {
+    assertSize(segment.payload.length);
+    const run: Run = { topic: segment.topic, body: { type: "segment", segment }, count: 0, bytes: 0 };
+    this.#grow(run, segment.count, segment.payload.length);
+  }
+
+  /** The segments of one frame from the front: at least one, then up to the target size of a frame. */
+  take(): Taken {
+    let room: number = LIMITS.publishFrameBytes;
+    let count = 0;
+    const taken: Run[] = [];
+    for (const run of this.#runs) {
+      if (room <= 0 || taken.length >= LIMITS.segmentsMax) break;
+      room -= run.bytes;
+      count += run.count;
+      taken.push(run);
+    }
+    this.#runs.splice(0, taken.length);
+    this.#bytes -= LIMITS.publishFrameBytes - room;
+    return { segments: taken.map(segmentOf), count };
+  }
+
+  /** The run that more may be added to: the last one, while it is of the same kind and not full. */
+  #openRun(topic: Topic, type: Body["type"]): Run | undefined {
+    const last = this.#runs.at(-1);
+    if (last === undefined || last.topic !== topic || last.body.type !== type) return undefined;
+    return last.bytes < LIMITS.publishFrameBytes ? last : undefined;
+  }
+
+  #grow(run: Run, count: number, bytes: number): void {
+    if (this.#runs.at(-1) !== run) this.#runs.push(run);
+    run.count += count;
+    run.bytes += bytes;
+    this.#bytes += bytes;
+  }
+}
+
+function cborBody(): Body {
+  return { type: "cbor", writer: new CborWriter() };
+}
+
+function assertSize(bytes: number): void {
+  if (bytes <= LIMITS.eventBytesMax) return;
+  throw new FabricError("too_large", `event has ${bytes} bytes, at most ${LIMITS.eventBytesMax} are allowed`);
+}
+
+function segmentOf({ topic, body, count }: Run): Segment {
+  if (body.type === "segment") return body.segment;
+  return body.type === "cbor"
+    ? { topic, encoding: ENCODING.cbor, count, payload: body.writer.finish() }
+    : { topic, encoding: ENCODING.json, count, payload: encoder.encode(body.texts.join("\n")) };
+}
