@@ -41,16 +41,21 @@ async function sub(prefixes: readonly string[], options: SubOptions): Promise<nu
   });
   // A reader such as head has seen enough when it closes the pipe.
   process.stdout.on("error", () => ended.resolve(undefined));
-  await client.subscribe(prefixes, (event) => {
+  const print = (event: ReceivedEvent) => {
     if (printed >= limit) return;
     process.stdout.write(`${json ? event.text : lineOf(event)}\n`);
     if (++printed >= limit) ended.resolve(undefined);
-  });
-  const signalled = untilSignal();
-  console.error(`selvedge: subscribed to ${prefixes.map((prefix) => JSON.stringify(prefix)).join(", ")}`);
-  const error = await Promise.race([ended.promise, signalled]);
-  client.abort();
-  if (error !== undefined) return reportError(error, json);
+  };
+  try {
+    await client.subscribe(prefixes, print);
+    const signalled = untilSignal();
+    console.error(`selvedge: subscribed to ${prefixes.map((prefix) => JSON.stringify(prefix)).join(", ")}`);
+    const error = await Promise.race([ended.promise, signalled]);
+    if (error !== undefined) return reportError(error, json);
+  } finally {
+    // An open client keeps the process, also when the subscription was refused.
+    client.abort();
+  }
   return missed ? EXIT.partial : EXIT.ok;
 }
 

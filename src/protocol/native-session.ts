@@ -11,6 +11,7 @@ import {
   type Frame,
   type FrameOf,
   type Gap,
+  type InstanceId,
   type Position,
   type Segment,
   type SequencedFrame,
@@ -23,7 +24,7 @@ import { OutstandingPublishes } from "./outstanding.ts";
 import { assertSegment } from "./segment-check.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
-import { textOf, type Prefix, type Topic } from "./topic.ts";
+import { textOf, toBytes, type Prefix, type Topic } from "./topic.ts";
 import { jsonToCbor } from "./transcode.ts";
 
 export interface NativeSessionOptions {
@@ -32,6 +33,11 @@ export interface NativeSessionOptions {
   readonly placement: TopicPlacement;
   /** Version of the router table. */
   readonly table: string;
+  /**
+   * The publisher id that others see of an instance. It must be one way: whoever knows an instance can take its
+   * connection over, and speak in its name.
+   */
+  readonly publisherOf: (instance: InstanceId) => InstanceId;
   /** Prefixes with retention; none without them. */
   readonly keptPrefixes?: readonly Prefix[];
   /** What the welcome tells besides: server version, loggers, limits. */
@@ -210,15 +216,22 @@ export class NativeSession extends Session {
     parseOverflow(overflow);
     this.#grantsCredit = window !== undefined;
     this.#resumes = resume;
+    const publisher = this.#native.publisherOf(instance);
     this.identify({
-      instance,
+      instance: publisher,
       connection,
       table: this.#native.table,
       terms: { window, overflow, queue, resume },
     });
     this.#state = "open";
     this.#stateDeadlineMs = Infinity;
-    this.#send({ type: "welcome", version, endpoint: this.#native.endpoint, options: this.#native.welcome });
+    const { endpoint, welcome } = this.#native;
+    this.#send({
+      type: "welcome",
+      version,
+      endpoint,
+      options: { ...welcome, publisher: toBytes(publisher) },
+    });
   }
 
   /** A change of subscriptions that is refused leaves everything as it was. */
@@ -272,6 +285,7 @@ export class NativeSession extends Session {
         `publish frame has ${bytes} bytes, at most ${LIMITS.publishFrameBytesMax} are allowed`,
       );
     }
+    if (seq === 0) throw new FabricError("invalid_message", "publishes are numbered from 1");
     if (seq <= this.#acknowledged)
       return this.#send({ type: "published", router: "", seq: this.#acknowledged });
     const byRouter = new Map<string, Segment[]>();

@@ -44,6 +44,8 @@ export class NativeEngine implements ClientEngine {
   readonly #positions = new Map<string, Position>();
   readonly #repeats = new Map<string, RepeatFilter>();
   readonly #publisher = new Publisher();
+  /** The publisher of this client's events as deliveries name it. */
+  #ownPublisher: InstanceId | undefined;
   readonly #ledger: CreditLedger;
   /** When silence is answered with a ping, and then with a new connection. */
   #silenceAtMs = Infinity;
@@ -193,7 +195,9 @@ export class NativeEngine implements ClientEngine {
     this.#failure = undefined;
     this.#heard(nowMs);
     this.#ledger.reconnected();
-    this.#effects.push({ type: "opened" }, { type: "welcome", welcome: welcomeOf(frame) });
+    const welcome = welcomeOf(frame);
+    this.#ownPublisher = welcome.publisher ?? this.#options.instance;
+    this.#effects.push({ type: "opened" }, { type: "welcome", welcome });
     this.#isResumeDue = true;
     if (!this.#ledger.isFull) this.#resume();
     for (const repeat of this.#publisher.unacknowledged()) this.#send(repeat);
@@ -252,7 +256,7 @@ export class NativeEngine implements ClientEngine {
     const runs: EventRun[] = [];
     for (const { publisher, publisherSeq, segments } of frame.frames) {
       if (repeats?.isRepeat(publisher, publisherSeq) === true) continue;
-      const isOwn = publisher === this.#options.instance;
+      const isOwn = publisher === this.#ownPublisher;
       for (const segment of segments) runs.push(EventRun.ofSegment(segment, publisher, { isOwn, isHistory }));
     }
     const position = { router, incarnation, seq: frame.frames.at(-1)?.seq ?? frame.prev };

@@ -202,7 +202,10 @@ export class JsonEngine implements ClientEngine {
     }
     this.#connector.established();
     const { endpoint, version } = control;
-    this.#effects.push({ type: "welcome", welcome: { endpoint, server: version, loggers: [] } });
+    this.#effects.push({
+      type: "welcome",
+      welcome: { endpoint, server: version, loggers: [], publisher: undefined },
+    });
     const to: Position = { router: "", incarnation: connection, seq: 0 };
     if (this.#hadSubscriptions) this.#missed(to, undefined, this.#reason);
     this.#position = to;

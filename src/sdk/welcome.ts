@@ -1,5 +1,6 @@
 /** What the fabric says of itself when it takes a connection. */
-import type { FrameOf } from "../protocol/frame.ts";
+import type { FrameOf, InstanceId } from "../protocol/frame.ts";
+import { fromBytes } from "../protocol/topic.ts";
 
 /** A logger of the fabric's layout. */
 export interface LoggerInfo {
@@ -14,15 +15,18 @@ export interface Welcome {
   /** Version of the server. */
   readonly server: string;
   readonly loggers: readonly LoggerInfo[];
+  /** What other peers see as the publisher of this client's events; undefined where the server does not say. */
+  readonly publisher: InstanceId | undefined;
 }
 
 /** Reads a welcome frame; what is missing in it is empty here. */
 export function welcomeOf(frame: FrameOf<"welcome">): Welcome {
-  const { server, loggers } = frame.options;
+  const { server, loggers, publisher } = frame.options;
   return {
     endpoint: frame.endpoint,
     server: typeof server === "string" ? server : "",
     loggers: Array.isArray(loggers) ? loggers.filter(isLogger) : [],
+    publisher: publisher instanceof Uint8Array ? fromBytes(publisher) : undefined,
   };
 }
 

@@ -6,7 +6,7 @@ import { SUBPROTOCOL } from "../protocol/handshake.ts";
 import { NativeSession } from "../protocol/native-session.ts";
 import { Placement, tableVersion } from "../routing/placement.ts";
 import type { FabricEnv } from "./env.ts";
-import { newEndpointId, newInstanceId } from "./ids.ts";
+import { newEndpointId, newInstanceId, publisherOf } from "./ids.ts";
 import { currentLayout, knownOverride } from "./layout-copy.ts";
 import { LogIntake } from "./log-intake.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
@@ -43,6 +43,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     grant,
     placement: new Placement(layout.routers),
     table: tableVersion(layout.routers),
+    publisherOf,
     keptPrefixes: layout.retention.map(({ prefix }) => prefix),
     welcome: {
       server: VERSION,

@@ -105,6 +105,7 @@ class FabricWorld implements Surroundings {
     return this.#session(
       "n",
       new NativeSession({
+        publisherOf: (instance) => instance,
         endpoint: "sim",
         grant: FULL_GRANT,
         placement: this.#placement,

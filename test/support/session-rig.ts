@@ -38,6 +38,7 @@ export function nativeRig(grant: Partial<Grant> = {}): SessionRig<NativeSession>
   return new SessionRig(
     (nowMs) =>
       new NativeSession({
+        publisherOf: (instance) => instance,
         endpoint: "here",
         grant: { ...FULL_GRANT, ...grant },
         placement: new Placement(ROUTES),

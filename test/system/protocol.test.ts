@@ -6,7 +6,8 @@ import WebSocket from "ws";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Fabric } from "../../src/cli/fabric.ts";
 import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
-import type { Frame } from "../../src/protocol/frame.ts";
+import { ENCODING, type Frame } from "../../src/protocol/frame.ts";
+import { parsePrefix, parseTopic } from "../../src/protocol/topic.ts";
 import { blocksOf } from "../support/documents.ts";
 import { startInProcess } from "../support/fabric.ts";
 import { JsonClient } from "../support/json-v1-client.ts";
@@ -103,6 +104,41 @@ describe("the bytes of PROTOCOL.md", () => {
     peer.send("hello");
     expect(await peer.frame()).toMatchObject({ type: "error", code: "invalid_message" });
     expect(await peer.closed).toEqual({ code: 1008, reason: "invalid_message" });
+  });
+
+  test("R1 what a delivery tells of its publisher lets nobody speak in its name, or take its connection", async () => {
+    const hello = (instance: string, connection: number) =>
+      encodeFrame({
+        type: "hello",
+        versions: [1, 1],
+        instance,
+        connection,
+        options: { encodings: ["json"] },
+      });
+    const publish = (seq: number, n: number) => {
+      const payload = Buffer.from(numbered("/r1", n));
+      const segments = [{ topic: parseTopic("/r1"), encoding: ENCODING.json, count: 1, payload }];
+      return encodeFrame({ type: "publish", seq, repeat: false, segments });
+    };
+    const [reader, victim, thief] = [await Peer.open(), await Peer.open(), await Peer.open()];
+    reader.send(hello("a reader of 16 b", 1));
+    reader.send(
+      encodeFrame({ type: "subscribe", id: 1, prefixes: [parsePrefix("/r1")], positions: [], options: {} }),
+    );
+    expect(await reader.frame()).toMatchObject({ type: "welcome" });
+    expect(await reader.frame()).toMatchObject({ type: "subscribed" });
+    victim.send(hello("a victim of 16 b", 1));
+    victim.send(publish(1, 1));
+    const delivery = await reader.frame();
+    if (delivery.type !== "deliver") throw new Error(delivery.type);
+    const { publisher } = delivery.frames[0]!;
+
+    thief.send(hello(publisher, 9));
+    thief.send(publish(1_000, 2));
+    expect(await reader.frame()).toMatchObject({ type: "deliver", frames: [{ publisherSeq: 1_000 }] });
+    victim.send(publish(2, 3));
+    expect(await reader.frame()).toMatchObject({ type: "deliver", frames: [{ publisher, publisherSeq: 2 }] });
+    for (const peer of [reader, victim, thief]) peer.close();
   });
 
   test("N-13 R17 each log frame is answered once, in order, and a resume tells the writer's position", async () => {

@@ -95,6 +95,7 @@ export class Exchange {
     const { nowMs } = this;
     return this.#add(
       new NativeSession({
+        publisherOf: (instance) => instance,
         endpoint: "e-1",
         grant,
         placement,

@@ -55,7 +55,12 @@ describe("hello", () => {
   test("N-4 R37 the first frame is hello, and welcome answers it with the version", () => {
     const peer = new Exchange().native().send(hello("a"));
     expect(peer.frames).toEqual([
-      { type: "welcome", version: 1, endpoint: "e-1", options: { server: "0.1.0" } },
+      {
+        type: "welcome",
+        version: 1,
+        endpoint: "e-1",
+        options: { server: "0.1.0", publisher: expect.any(Uint8Array) },
+      },
     ]);
     expect(peer.closed).toBeUndefined();
   });

@@ -4,17 +4,29 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { count } from "../../../src/data/value.ts";
 import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { ENCODING, type Frame, type FrameOf, type Segment } from "../../../src/protocol/frame.ts";
-import { parsePrefix } from "../../../src/protocol/topic.ts";
+import { parsePrefix, toBytes } from "../../../src/protocol/topic.ts";
 import { decodeSegment } from "../../../src/protocol/transcode.ts";
 import { cbor, greet, json, open, publish, say } from "../../support/native-rig.ts";
 import { hello, instance, subscribe, unsubscribe } from "../../support/router-rig.ts";
 import { deliver, nativeRig, position, published } from "../../support/session-rig.ts";
 
 describe("greeting", () => {
-  test("hello is answered with welcome", () => {
-    expect(say(nativeRig(), greet()).takeFrames()).toEqual([
-      { type: "welcome", version: 1, endpoint: "here", options: { server: "1.0" } },
-    ]);
+  test("R1 hello is answered with welcome, which tells the client what others see of it", () => {
+    const [welcome] = say(nativeRig(), greet()).takeFrames();
+    if (welcome?.type !== "welcome") throw new Error("no welcome");
+    const { publisher, ...options } = welcome.options;
+    expect({ ...welcome, options }).toEqual({
+      type: "welcome",
+      version: 1,
+      endpoint: "here",
+      options: { server: "1.0" },
+    });
+    expect([...(publisher as Uint8Array)]).toEqual([...toBytes(instance(7))]);
+  });
+
+  test("N-6 a publish with number 0 is refused", () => {
+    const rig = say(open(), publish(0, [json("a", 1)]));
+    expect(rig.takeFrames()).toMatchObject([{ type: "error", code: "invalid_message" }]);
   });
 
   test("R37 no common version: refused with both ranges", () => {
