@@ -50,7 +50,8 @@ export function challengeOf(error: FabricError): Record<string, string> {
 
 /** A web page of another site reaches a loopback address under its own name when its DNS answers so (rebinding). */
 function assertLocalHost(request: Request): void {
-  if (!isLocal(new URL(request.url).hostname)) {
+  // Several Host headers make an address that is none.
+  if (!URL.canParse(request.url) || !isLocal(new URL(request.url).hostname)) {
     throw new FabricError(
       "forbidden",
       "this fabric is open on loopback only: use http://127.0.0.1 or http://localhost",
