@@ -8,6 +8,8 @@ import type { Fabric } from "../../src/cli/fabric.ts";
 import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
 import { ENCODING, type Frame } from "../../src/protocol/frame.ts";
 import { parsePrefix, parseTopic } from "../../src/protocol/topic.ts";
+import { errorText } from "../../src/protocol/data-message.ts";
+import { connect, real } from "../../src/sdk/index.ts";
 import { blocksOf } from "../support/documents.ts";
 import { startInProcess } from "../support/fabric.ts";
 import { JsonClient } from "../support/json-v1-client.ts";
@@ -139,6 +141,21 @@ describe("the bytes of PROTOCOL.md", () => {
     victim.send(publish(2, 3));
     expect(await reader.frame()).toMatchObject({ type: "deliver", frames: [{ publisher, publisherSeq: 2 }] });
     for (const peer of [reader, victim, thief]) peer.close();
+  });
+
+  test("§6.3 an event that JSON v1 cannot say is told by an error frame, and the next one arrives", async () => {
+    const reader = await JsonClient.subscribed(fabric.url, ["/nan"]);
+    const client = await connect(fabric.url);
+    client.publish("/nan", "ev", [real(NaN)]);
+    await client.flush();
+    expect(await reader.next()).toBe(
+      errorText("broker_error", "Could not process remote event on topic '/nan'"),
+    );
+    client.publish("/nan", "ev", []);
+    await client.flush();
+    expect(await reader.next()).toBe(event("/nan", "ev"));
+    await client.close();
+    await reader.close();
   });
 
   test("N-13 R17 each log frame is answered once, in order, and a resume tells the writer's position", async () => {
