@@ -55,6 +55,8 @@ export class JsonSession extends Session {
   readonly #scanner = new DataMessageScanner();
   readonly #topics = new Map<string, TopicEntry>();
   readonly #queues = new Map<string, PublishQueue>();
+  /** UTF-16 units in all queues. */
+  #queuedChars = 0;
   #publishSeq = 0;
   #pipeline: string[] = [];
   #pipelineChars = 0;
@@ -70,7 +72,7 @@ export class JsonSession extends Session {
 
   /** Events and frames that wait inside this session, bytes. */
   get bufferedBytes(): number {
-    return this.#queuedChars() + this.#pipelineChars + this.unackedBytes;
+    return this.#queuedChars + this.#pipelineChars + this.unackedBytes;
   }
 
   /** A text message of the client. */
@@ -114,8 +116,10 @@ export class JsonSession extends Session {
   override flush(): void {
     if (this.#state === "over") return;
     for (const [router, queue] of this.#queues) {
+      const before = queue.chars;
       while (queue.chars > 0 && this.hasWindow(router))
         this.publish(router, ++this.#publishSeq, queue.take());
+      this.#queuedChars -= before - queue.chars;
     }
     this.#finishWhenDrained();
   }
@@ -234,7 +238,8 @@ export class JsonSession extends Session {
       this.#queues.set(entry.router, queue);
     }
     queue.push(entry.topic, this.#scanner.canonical);
-    if (this.#queuedChars() > LIMITS.inboundQueueBytesMax) {
+    this.#queuedChars += this.#scanner.canonical.length;
+    if (this.#queuedChars > LIMITS.inboundQueueBytesMax) {
       this.#end(new FabricError("publisher_too_fast", "more is queued than a session may hold"), nowMs);
     }
   }
@@ -246,12 +251,6 @@ export class JsonSession extends Session {
     if (this.#topics.size >= LIMITS.matchCacheTopicsMax) this.#topics.clear();
     this.#topics.set(text, entry);
     return entry;
-  }
-
-  #queuedChars(): number {
-    let sum = 0;
-    for (const queue of this.#queues.values()) sum += queue.chars;
-    return sum;
   }
 
   /** Sends within the reader's allowance, which errors are part of; answers false when that closes it (rule 14). */
