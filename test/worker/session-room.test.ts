@@ -14,7 +14,7 @@ function holding(bufferedBytes: number): void {
   new SessionDriver(new WebSocketPair()[1], session as unknown as Session & { bufferedBytes: number }, ports);
 }
 
-test("R12 §3.1 past the bound of an isolate's buffers an upgrade is answered 503, at it 101", async () => {
+test("R12 past the bound of an isolate's buffers an upgrade is answered 503, at it 101", async () => {
   const open = { ...env, SELVEDGE_OPEN: "loopback" };
   const upgrade = () =>
     worker.fetch(
