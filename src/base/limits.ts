@@ -137,6 +137,10 @@ export const LIMITS = {
   alarmRetryMs: 10_000,
 
   // The layout.
+  /** Nodes, pools and stores in one layout. */
+  nodesMax: 8_192,
+  poolsMax: 64,
+  storesMax: 256,
   /** Loggers in one layout; each is named in every welcome. */
   loggersMax: 64,
   /** One document to or from ClusterLayout, bytes: a call's argument is a request header (rule 34). */
