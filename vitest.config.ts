@@ -31,6 +31,7 @@ export default defineConfig({
       node("system", ["test/system/**/*.test.ts"], 120_000),
       node("data", ["test/data/**/*.test.ts"], 600_000),
       node("peers", ["test/peers/**/*.test.ts"], 120_000),
+      node("faults", ["test/faults/**/*.test.ts"], 1_200_000),
       {
         plugins: [
           cloudflareTest({
