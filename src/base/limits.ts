@@ -59,6 +59,18 @@ export const LIMITS = {
   /** Buffers of all sessions of one isolate, bytes; past it new sessions are refused (rule 12). */
   isolateBufferBytesMax: 64 * MIB,
 
+  // A native session.
+  /** Answers to pings, changes of subscriptions and refused publishes of one peer: a second, and at once. */
+  answersPerSecond: 1_000,
+  answersBurst: 10_000,
+  /**
+   * Events, both ways, after which a session of either kind asks its peer to connect again: half of the five minutes of
+   * CPU that the platform gives it, at 1.5 microseconds an event (rule 15; `npm run bench -- fabric` shows the CPU).
+   */
+  sessionEventsMax: 100_000_000,
+  /** How long a native peer that is asked to connect again may stay, ms. */
+  goawayMs: 30_000,
+
   // Trunks.
   /** Frames a session may have unacknowledged at one router. Few and large beats many and small. */
   publishWindowFrames: 32,
@@ -95,6 +107,8 @@ export const LIMITS = {
   keepAwakeMs: 5_000,
   /** A reader acknowledges what it consumed at least this long after, ms, or when a quarter of its window is used. */
   creditMs: 100,
+  /** Deliveries under way to readers that went, remembered until these come back and say which arrived (rule 38). */
+  departedDeliveriesMax: 65_536,
   // Retention (rules 4, 10, 11).
   /** Prefixes with retention in one layout; each is a stream of its own to every reader that it concerns. */
   retentionsMax: 16,
@@ -136,11 +150,28 @@ export const LIMITS = {
   /** How long after its start a handler of alarms is tried again when it did not finish, ms (rule 36). */
   alarmRetryMs: 10_000,
 
+  // Membership (rule 32). Nodes that are there are at most `nodesMax`.
+  /** A native node says something at least this often, ms; after as much silence as three of these it is down. */
+  heartbeatMs: 2_000,
+  nodeSilenceMs: 6_000,
+  /** After a restart of Membership, nodes have this long to come back before they are down, ms. */
+  memberGraceMs: 10_000,
+  /** Views come at most this often, ms: each one goes to all who watch. */
+  viewMs: 1_000,
+  /** Characters of a node's id. */
+  nodeIdMax: 128,
+  /** While there are nodes, an alarm starts Membership again this often should it have died, ms. */
+  memberCheckMs: 60_000,
+  /** Reports (events and log lines) that wait for their routers and loggers, rows; the oldest go first. */
+  memberReportsMax: 1_024,
+
   // The layout.
   /** Nodes, pools and stores in one layout. */
   nodesMax: 8_192,
   poolsMax: 64,
   storesMax: 256,
+  /** Keys whose round-robin positions one session remembers in a pool. */
+  roundRobinKeysMax: 4_096,
   /** Loggers in one layout; each is named in every welcome. */
   loggersMax: 64,
   /** One document to or from ClusterLayout, bytes: a call's argument is a request header (rule 34). */

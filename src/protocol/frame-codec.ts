@@ -9,8 +9,10 @@ import { decodeItem, encodeItem } from "../data/cbor.ts";
 import {
   FRAME,
   GAP_REASONS,
+  PUBLISH_FLAGS,
   REPLAY_FLAGS,
   type Frame,
+  type FrameOf,
   type Gap,
   type LogMark,
   type LogRange,
@@ -29,6 +31,7 @@ import {
   options,
   position,
   prefixes,
+  publishFlagged,
   range,
   segments,
   sequenced,
@@ -62,7 +65,7 @@ function fields(frame: Frame): unknown[] {
     case "unsubscribe":
       return [FRAME.unsubscribe, frame.id, frame.prefixes.map(toBytes)];
     case "publish":
-      return [FRAME.publish, frame.seq, frame.repeat ? 1 : 0, segmentFields(frame.segments)];
+      return [FRAME.publish, frame.seq, publishFlags(frame), segmentFields(frame.segments)];
     case "logBatch":
       return [
         FRAME.logBatch,
@@ -157,6 +160,10 @@ function markFields(mark: LogMark | undefined): unknown {
   return mark === undefined ? null : [mark.number, mark.hash, rangeFields(mark.range)];
 }
 
+function publishFlags({ repeat, receipt }: FrameOf<"publish">): number {
+  return (repeat ? PUBLISH_FLAGS.repeat : 0) | (receipt === true ? PUBLISH_FLAGS.receipt : 0);
+}
+
 /** Segments stand flat, four elements each: topic, encoding, count, payload. */
 function segmentFields(segments: readonly Segment[]): unknown[] {
   const out: unknown[] = [];
@@ -212,7 +219,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return {
         type: "publish",
         seq: uint(a[1], "seq"),
-        repeat: (uint(a[2], "flags") & 1) === 1,
+        ...publishFlagged(a[2]),
         segments: segments(a[3]),
       };
     case FRAME.logBatch:
@@ -305,8 +312,11 @@ function decodeInward(a: readonly unknown[]): Frame {
       return { type: "gap", gap: gap(a[1]) };
     case FRAME.goaway:
       return { type: "goaway", reason: text(a[1], "reason") };
-    default:
+    default: {
+      const member = decodeMember(type, a);
+      if (member !== undefined) return member;
       throw new FabricError("invalid_message", `frame type ${type} is unknown`);
+    }
   }
 }
 

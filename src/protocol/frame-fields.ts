@@ -7,6 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import {
   ENCODING,
   GAP_REASONS,
+  PUBLISH_FLAGS,
   REPLAY_FLAGS,
   type Encoding,
   type Gap,
@@ -23,7 +24,7 @@ import { fromBytes, prefixFromBytes, topicFromBytes, type Prefix } from "./topic
 const INSTANCE_BYTES = 16;
 const HASH_BYTES = 32;
 
-function wrong(field: string, wanted: string, got: unknown): never {
+export function wrong(field: string, wanted: string, got: unknown): never {
   const is =
     got === null
       ? "null"
@@ -105,6 +106,13 @@ export function gap(v: unknown): Gap {
     ...(events === undefined ? {} : { events }),
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+/** The flags of a publish frame. */
+export function publishFlagged(v: unknown): { readonly repeat: boolean; readonly receipt?: true } {
+  const flags = uint(v, "flags");
+  const repeat = (flags & PUBLISH_FLAGS.repeat) !== 0;
+  return (flags & PUBLISH_FLAGS.receipt) === 0 ? { repeat } : { repeat, receipt: true };
 }
 
 /** The flags of a deliver frame, where there are any. */

@@ -51,6 +51,13 @@ export function segmentsBytes(segments: readonly Segment[]): number {
   return bytes;
 }
 
+/** Events in segments. */
+export function segmentsEvents(segments: readonly Segment[]): number {
+  let events = 0;
+  for (const { count } of segments) events += count;
+  return events;
+}
+
 /** 128 random bits, as a byte string of 16 chars: one life of a client, or of a log writer's state (rules 1, 17). */
 export type InstanceId = string;
 
@@ -87,6 +94,9 @@ export const GAP_REASONS = ["overflow", "restarted", "expired", "away"] as const
  * compared. `history`: it is older than where its reader stands, which stays there.
  */
 export type Replayed = "resumed" | "history";
+
+/** Bits of the flags of a publish frame. */
+export const PUBLISH_FLAGS = { repeat: 1, receipt: 2 } as const;
 
 /** Bits of the flags of a deliver frame: history is both. */
 export const REPLAY_FLAGS = { resumed: 1, history: 3 } as const satisfies Record<Replayed, number>;
@@ -155,7 +165,10 @@ export type Frame =
   | {
       readonly type: "publish";
       readonly seq: number;
+      /** Sent before, and not known to have been taken. */
       readonly repeat: boolean;
+      /** Whether its publisher wants to know how many receivers it had. */
+      readonly receipt?: boolean;
       readonly segments: readonly Segment[];
     }
   | LogBatchFrame
@@ -191,7 +204,8 @@ export type Frame =
     }
   /**
    * Every publish of this connection up to and including `seq` is sequenced at `router`, and stored where its topics
-   * are kept (rule 10). `receivers`: trunks that the publish with this very number went to; 0 in between.
+   * are kept (rule 10). `receivers`: live readers of other peers that the publish with this very number went to,
+   * where it had asked for a receipt.
    */
   | { readonly type: "published"; readonly router: string; readonly seq: number; readonly receivers?: number }
   /** The publish was refused for good: it went nowhere. */

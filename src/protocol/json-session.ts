@@ -35,6 +35,8 @@ export interface JsonSessionOptions {
   readonly grant: Grant;
   /** The allowance of this reader, bytes per second and bytes (rule 14). */
   readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
+  /** Events, both ways, after which the peer is asked to connect again. */
+  readonly eventsMax?: number;
   readonly nowMs: number;
 }
 
@@ -63,7 +65,7 @@ export class JsonSession extends Session {
   readonly #bucket: TokenBucket;
 
   constructor(options: JsonSessionOptions) {
-    super(options.placement);
+    super(options.placement, options.eventsMax);
     this.identify(options.identity);
     this.#options = options;
     this.#stateDeadlineMs = options.nowMs + LIMITS.handshakeMs;
@@ -113,12 +115,18 @@ export class JsonSession extends Session {
     this.#drainThenFinish(nowMs);
   }
 
+  override goAway(_reason: string, nowMs: number): void {
+    this.#end(new FabricError("shutting_down", "connect again"), nowMs);
+  }
+
   override flush(): void {
     if (this.#state === "over") return;
     for (const [router, queue] of this.#queues) {
       const before = queue.chars;
-      while (queue.chars > 0 && this.hasWindow(router))
-        this.publish(router, ++this.#publishSeq, queue.take());
+      while (queue.chars > 0 && this.hasWindow(router)) {
+        const seq = ++this.#publishSeq;
+        this.publish(router, { type: "publish", seq, repeat: false, segments: queue.take() });
+      }
       this.#queuedChars -= before - queue.chars;
     }
     this.#finishWhenDrained();
@@ -158,6 +166,8 @@ export class JsonSession extends Session {
       if (sequenced.publisher === own) continue;
       for (const segment of sequenced.segments) {
         if (!this.#tell(textsOf(segment), nowMs)) return;
+        this.passed(segment.count, nowMs);
+        if (this.#state !== "open") return;
       }
     }
   }
@@ -238,6 +248,7 @@ export class JsonSession extends Session {
       this.#queues.set(entry.router, queue);
     }
     queue.push(entry.topic, this.#scanner.canonical);
+    this.passed(1, nowMs);
     this.#queuedChars += this.#scanner.canonical.length;
     if (this.#queuedChars > LIMITS.inboundQueueBytesMax) {
       this.#end(new FabricError("publisher_too_fast", "more is queued than a session may hold"), nowMs);

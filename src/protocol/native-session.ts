@@ -7,24 +7,23 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
 import {
   ENCODING,
-  segmentsBytes,
+  segmentsEvents,
   type Frame,
   type FrameOf,
   type Gap,
   type InstanceId,
   type Position,
-  type Segment,
   type SequencedFrame,
 } from "./frame.ts";
-import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
+import { maySubscribe, type Grant } from "./grant.ts";
 import { negotiateVersion } from "./handshake.ts";
 import { parseHistory } from "./history.ts";
 import { parseOverflow } from "./overflow.ts";
-import { OutstandingPublishes } from "./outstanding.ts";
-import { assertSegment } from "./segment-check.ts";
+import { PeerPublishes, type PublishPort } from "./peer-publishes.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
-import { textOf, toBytes, type Prefix, type Topic } from "./topic.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import { textOf, toBytes, type Prefix } from "./topic.ts";
 import { jsonToCbor } from "./transcode.ts";
 
 export interface NativeSessionOptions {
@@ -40,21 +39,13 @@ export interface NativeSessionOptions {
   readonly publisherOf: (instance: InstanceId) => InstanceId;
   /** Prefixes with retention; none without them. */
   readonly keptPrefixes?: readonly Prefix[];
+  /** The allowance of a reader that grants no credit, bytes per second and bytes (rule 14). */
+  readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
+  /** Events, both ways, after which the peer is asked to connect again. */
+  readonly eventsMax?: number;
   /** What the welcome tells besides: server version, loggers, limits. */
   readonly welcome: Readonly<Record<string, unknown>>;
   readonly nowMs: number;
-}
-
-interface TopicEntry {
-  readonly router: string;
-  readonly isGranted: boolean;
-}
-
-interface Queued {
-  readonly seq: number;
-  readonly repeat: boolean;
-  readonly segments: readonly Segment[];
-  readonly size: number;
 }
 
 type State = "greeting" | "open" | "draining" | "over";
@@ -67,26 +58,30 @@ export class NativeSession extends Session {
   /** The peer's id of each subscription change that is under way, by ours. */
   readonly #changes = new Map<number, number>();
   #prefixes = new Set<Prefix>();
-  readonly #topics = new Map<Topic, TopicEntry>();
-  readonly #queues = new Map<string, Queued[]>();
-  #queuedBytes = 0;
-  readonly #outstanding = new OutstandingPublishes();
-  #acknowledged = 0;
+  readonly #publishes: PeerPublishes;
+  /** Number of the publish that came last. */
+  #publishSeq = 0;
   #takesJson = false;
   /** Whether the peer takes each stream by itself, and so can be sent again what is kept. */
   #resumes = false;
-  /** Whether the peer says what it has consumed; one that does not is taken to consume at once. */
+  /** Whether the peer says what it has consumed; one that does not is taken to consume at once, within an allowance. */
   #grantsCredit = false;
+  readonly #allowance: TokenBucket;
+  readonly #answers: TokenBucket;
 
   constructor(options: NativeSessionOptions) {
-    super(options.placement);
+    super(options.placement, options.eventsMax);
     this.#native = options;
     this.#stateDeadlineMs = options.nowMs + LIMITS.handshakeMs;
+    this.#publishes = new PeerPublishes(options.grant, options.placement);
+    const { reader, nowMs } = options;
+    this.#allowance = new TokenBucket(reader.bytesPerSecond, reader.burstBytes, nowMs);
+    this.#answers = new TokenBucket(LIMITS.answersPerSecond, LIMITS.answersBurst, nowMs);
   }
 
   /** Events that wait inside this session, bytes. */
   get bufferedBytes(): number {
-    return this.#queuedBytes + this.unackedBytes;
+    return this.#publishes.queuedBytes + this.unackedBytes;
   }
 
   /** A message of the peer. */
@@ -117,17 +112,19 @@ export class NativeSession extends Session {
 
   override flush(): void {
     if (this.#state === "over") return;
-    for (const [router, queue] of this.#queues) {
-      let count = 0;
-      for (const queued of queue) {
-        if (!this.hasWindow(router)) break;
-        this.publish(router, queued.seq, queued.segments, queued.repeat);
-        this.#queuedBytes -= queued.size;
-        count++;
-      }
-      if (count > 0) queue.splice(0, count);
-    }
-    if (this.#state === "draining" && this.bufferedBytes === 0 && this.#outstanding.isEmpty) this.#over();
+    this.#publishes.flush(this.#port);
+    if (this.#state === "draining" && this.bufferedBytes === 0 && this.#publishes.isSettled) this.#over();
+  }
+
+  readonly #port: PublishPort = {
+    hasWindow: (router) => this.hasWindow(router),
+    publish: (router, frame) => this.publish(router, frame),
+  };
+
+  override goAway(reason: string, nowMs: number): void {
+    if (this.#state !== "open" || this.#stateDeadlineMs !== Infinity) return;
+    this.#send({ type: "goaway", reason });
+    this.#stateDeadlineMs = nowMs + LIMITS.goawayMs;
   }
 
   protected override ownDeadlineMs(): number {
@@ -138,6 +135,8 @@ export class NativeSession extends Session {
     if (nowMs < this.#stateDeadlineMs) return;
     if (this.#state === "greeting") {
       this.refused(new FabricError("handshake_timeout", "no hello came in time"), nowMs);
+    } else if (this.#state === "open") {
+      this.refused(new FabricError("shutting_down", "the peer was asked to connect again"), nowMs);
     } else {
       this.#over();
     }
@@ -149,8 +148,8 @@ export class NativeSession extends Session {
     if (id !== undefined) this.#send({ type: "subscribed", id, positions: done.positions, gaps: done.gaps });
   }
 
-  protected override published(router: string, seq: number): void {
-    this.#outstanding.acknowledge(router, seq);
+  protected override published(router: string, seq: number, receivers?: number): void {
+    this.#publishes.published(router, seq, receivers);
     this.#acknowledge();
     this.flush();
   }
@@ -158,6 +157,13 @@ export class NativeSession extends Session {
   protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void {
     if (!this.#grantsCredit) this.consume(frame.router, bytes.length, nowMs);
     if (this.#state !== "open") return;
+    if (!this.#grantsCredit && !this.#allowance.take(bytes.length, nowMs)) {
+      const message = "over the allowance of a reader that says nothing of what it has consumed";
+      return this.refused(new FabricError("slow_reader", message), nowMs);
+    }
+    let events = 0;
+    for (const { segments } of frame.frames) events += segmentsEvents(segments);
+    this.passed(events, nowMs);
     if (this.#takesJson) this.effect({ type: "sendBytes", bytes });
     else this.#send({ ...frame, frames: frame.frames.map(toCbor) });
   }
@@ -183,17 +189,18 @@ export class NativeSession extends Session {
     if (this.#state === "greeting") throw new FabricError("invalid_message", "the first frame must be hello");
     switch (frame.type) {
       case "publish":
-        return this.#publish(frame, bytes);
+        return this.#publish(frame, bytes, nowMs);
       case "subscribe":
-        return this.#change(frame.id, () => this.#subscribe(frame, nowMs));
+        return this.#change(frame.id, nowMs, () => this.#subscribe(frame, nowMs));
       case "unsubscribe":
-        return this.#change(frame.id, () => this.#unsubscribe(frame, nowMs));
+        return this.#change(frame.id, nowMs, () => this.#unsubscribe(frame, nowMs));
       case "logBatch":
       case "logResume":
         return this.effect({ type: "log", frame });
       case "credit":
         return this.credit(frame.position.router, encodeFrame(frame));
       case "ping":
+        this.#charge(nowMs);
         return this.#send({ type: "pong", id: frame.id });
       default:
         throw new FabricError("invalid_message", `a peer does not send ${frame.type} frames`);
@@ -235,7 +242,8 @@ export class NativeSession extends Session {
   }
 
   /** A change of subscriptions that is refused leaves everything as it was. */
-  #change(id: number, change: () => void): void {
+  #change(id: number, nowMs: number, change: () => void): void {
+    this.#charge(nowMs);
     try {
       if (this.#changes.size >= LIMITS.changesMax) {
         throw new FabricError("too_many", `${LIMITS.changesMax} changes of subscriptions are under way`);
@@ -277,34 +285,26 @@ export class NativeSession extends Session {
     this.unsubscribe(this.#subscribeId, frame.prefixes, nowMs);
   }
 
-  #publish(frame: FrameOf<"publish">, bytes: number): void {
+  /** A publish that is refused goes nowhere; the peer is told, and what comes after it is not concerned. */
+  #publish(frame: FrameOf<"publish">, bytes: number, nowMs: number): void {
     const { seq, repeat } = frame;
-    if (bytes > LIMITS.publishFrameBytesMax) {
-      throw new FabricError(
-        "too_large",
-        `publish frame has ${bytes} bytes, at most ${LIMITS.publishFrameBytesMax} are allowed`,
-      );
-    }
     if (seq === 0) throw new FabricError("invalid_message", "publishes are numbered from 1");
-    if (seq <= this.#acknowledged)
-      return this.#send({ type: "published", router: "", seq: this.#acknowledged });
-    const byRouter = new Map<string, Segment[]>();
-    for (const segment of frame.segments) {
-      const { router } = this.#granted(segment.topic);
-      assertSegment(segment);
-      const part = byRouter.get(router);
-      if (part === undefined) byRouter.set(router, [segment]);
-      else part.push(segment);
+    if (seq <= this.#publishSeq && !repeat) {
+      throw new FabricError("invalid_message", `publish ${seq} after ${this.#publishSeq}: numbers must rise`);
     }
-    this.#outstanding.add(seq, byRouter.keys());
-    for (const [router, segments] of byRouter) {
-      const size = segmentsBytes(segments);
-      const queue = this.#queues.get(router);
-      if (queue === undefined) this.#queues.set(router, [{ seq, repeat, segments, size }]);
-      else queue.push({ seq, repeat, segments, size });
-      this.#queuedBytes += size;
+    this.#publishSeq = Math.max(seq, this.#publishSeq);
+    this.passed(segmentsEvents(frame.segments), nowMs);
+    try {
+      if (!this.#publishes.take(frame, bytes)) {
+        return this.#send({ type: "published", router: "", seq: this.#publishes.acknowledged });
+      }
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      this.#publishes.refused(seq);
+      this.#charge(nowMs);
+      this.#send({ type: "publishRefused", seq, code: error.code, message: error.message });
     }
-    if (this.#queuedBytes > LIMITS.inboundQueueBytesMax) {
+    if (this.#publishes.queuedBytes > LIMITS.inboundQueueBytesMax) {
       throw new FabricError("publisher_too_fast", "more is queued than a session may hold");
     }
     this.#acknowledge();
@@ -312,25 +312,15 @@ export class NativeSession extends Session {
 
   /** Tells the peer up to where its publishes are sequenced at all their routers (rule 10). */
   #acknowledge(): void {
-    const done = this.#outstanding.takeDone();
-    if (done <= this.#acknowledged) return;
-    this.#acknowledged = done;
-    if (this.#state === "open") this.#send({ type: "published", router: "", seq: done });
+    for (const done of this.#publishes.takeDone()) {
+      if (this.#state === "open") this.#send({ type: "published", router: "", ...done });
+    }
   }
 
-  #granted(topic: Topic): TopicEntry {
-    let entry = this.#topics.get(topic);
-    if (entry === undefined) {
-      entry = {
-        router: this.#native.placement.owner(topic),
-        isGranted: mayPublish(this.#native.grant, topic),
-      };
-      if (this.#topics.size >= LIMITS.matchCacheTopicsMax) this.#topics.clear();
-      this.#topics.set(topic, entry);
-    }
-    if (!entry.isGranted)
-      throw new FabricError("forbidden", `no permission to publish to '${textOf(topic)}'`);
-    return entry;
+  /** Pays for an answer that the peer can ask for as often as it likes; one that does so for long is closed. */
+  #charge(nowMs: number): void {
+    if (this.#answers.take(1, nowMs)) return;
+    throw new FabricError("too_many", `more than ${LIMITS.answersPerSecond} answers a second were asked for`);
   }
 
   #send(frame: Frame): void {

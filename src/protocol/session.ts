@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { FrameOf, Gap, LogBatchFrame, Position, Segment } from "./frame.ts";
+import type { FrameOf, Gap, LogBatchFrame, Position } from "./frame.ts";
 import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
@@ -55,9 +55,13 @@ export abstract class Session {
   /** When routers are told what was consumed; Infinity when there is nothing to tell. */
   #creditDueMs = Infinity;
   #isDone = false;
+  /** Events that this session may still pass before its peer is asked to connect again. */
+  #eventsLeft: number;
 
-  constructor(placement: TopicPlacement) {
+  /** @param eventsMax Events, both ways, after which the peer is asked to connect again (rule 15). */
+  constructor(placement: TopicPlacement, eventsMax: number = LIMITS.sessionEventsMax) {
     this.#placement = placement;
+    this.#eventsLeft = eventsMax;
   }
 
   /** Takes the effects gathered since the last call. */
@@ -123,13 +127,15 @@ export abstract class Session {
     this.ownTick(nowMs);
   }
 
+  /** Asks the peer to connect again, and ends when it has, or will not (rule 15). Saying it twice changes nothing. */
+  abstract goAway(reason: string, nowMs: number): void;
   /** Sends on what has gathered since the last flush. To be called in the macrotask after any input. */
   abstract flush(): void;
   /** The earliest deadline of the peer's side, Infinity for none. */
   protected abstract ownDeadlineMs(): number;
   protected abstract ownTick(nowMs: number): void;
   protected abstract subscribed(subscription: Subscribed, nowMs: number): void;
-  protected abstract published(router: string, seq: number): void;
+  protected abstract published(router: string, seq: number, receivers?: number): void;
   protected abstract deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void;
   protected abstract missed(gap: Gap, nowMs: number): void;
   /** A stream is live again after what was kept of it. Only peers that resume are told. */
@@ -140,6 +146,12 @@ export abstract class Session {
   /** Says who the peer is; to be called before anything that opens a trunk. */
   protected identify(identity: TrunkIdentity): void {
     this.#identity = identity;
+  }
+
+  /** Counts events of the peer and for it: a session lasts for so many. */
+  protected passed(events: number, nowMs: number): void {
+    this.#eventsLeft -= events;
+    if (this.#eventsLeft <= 0) this.goAway("this session has done its share", nowMs);
   }
 
   protected effect(effect: SessionEffect): void {
@@ -183,8 +195,8 @@ export abstract class Session {
   }
 
   /** Publishes at a router; the trunk opens with the first publish. */
-  protected publish(router: string, seq: number, segments: readonly Segment[], repeat = false): void {
-    this.toTrunk(router, this.#open(router).publish(seq, segments, repeat));
+  protected publish(router: string, frame: FrameOf<"publish">): void {
+    this.toTrunk(router, this.#open(router).publish(frame));
   }
 
   protected hasWindow(router: string): boolean {
@@ -258,7 +270,7 @@ export abstract class Session {
       case "deliver":
         return this.deliver(event.frame, event.bytes, nowMs);
       case "published":
-        return this.published(router, event.seq);
+        return this.published(router, event.seq, event.receivers);
       case "subscribed":
         return this.#confirm({ router, ...event }, nowMs);
       case "gap":

@@ -13,7 +13,6 @@ import {
   type InstanceId,
   type Options,
   type Position,
-  type Segment,
 } from "./frame.ts";
 import { PROTOCOL_VERSIONS } from "./handshake.ts";
 import { ReaderCredit } from "./reader-credit.ts";
@@ -31,7 +30,7 @@ export type TrunkEvent =
       readonly gaps: readonly Gap[];
     }
   /** Publishes up to this number are sequenced. */
-  | { readonly type: "published"; readonly seq: number }
+  | { readonly type: "published"; readonly seq: number; readonly receivers?: number }
   /** `frame` without repeats, and the bytes of the whole frame as it came. */
   | { readonly type: "deliver"; readonly frame: FrameOf<"deliver">; readonly bytes: Uint8Array }
   | { readonly type: "gap"; readonly gap: Gap }
@@ -231,9 +230,8 @@ export class TrunkEnd {
   }
 
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
-  publish(seq: number, segments: readonly Segment[], repeat = false): Uint8Array[] {
-    const frame = { type: "publish", seq, repeat, segments } as const;
-    const size = segmentsBytes(segments);
+  publish(frame: FrameOf<"publish">): Uint8Array[] {
+    const size = segmentsBytes(frame.segments);
     this.#unacked.push({ frame, size, sent: this.isOpen });
     this.#unackedBytes += size;
     return this.isOpen ? [encodeFrame(frame)] : [];
@@ -246,7 +244,7 @@ export class TrunkEnd {
       case "deliver":
         return this.#deliver(frame, bytes);
       case "published":
-        return this.#published(frame.seq);
+        return this.#published(frame);
       case "subscribed":
         return this.#subscribed(frame);
       case "gap":
@@ -309,7 +307,7 @@ export class TrunkEnd {
     return [{ type: "subscribed", id: frame.id, gaps: frame.gaps }];
   }
 
-  #published(seq: number): TrunkEvent[] {
+  #published({ seq, receivers }: FrameOf<"published">): TrunkEvent[] {
     let count = 0;
     for (const unacked of this.#unacked) {
       if (unacked.frame.seq > seq) break;
@@ -317,7 +315,7 @@ export class TrunkEnd {
       count++;
     }
     if (count > 0) this.#unacked.splice(0, count);
-    return [{ type: "published", seq }];
+    return [receivers === undefined ? { type: "published", seq } : { type: "published", seq, receivers }];
   }
 
   #deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): TrunkEvent[] {

@@ -44,6 +44,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     placement: new Placement(layout.routers),
     table: tableVersion(layout.routers),
     publisherOf,
+    reader: layout.jsonReader,
     keptPrefixes: layout.retention.map(({ prefix }) => prefix),
     welcome: {
       server: VERSION,

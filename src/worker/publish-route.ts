@@ -86,7 +86,9 @@ async function send(
   const identity = { instance: newInstanceId(), connection: 1, table: tableVersion(table) };
   const trunk = new TrunkEnd(router, identity);
   let last = 0;
-  while (queue.chars > 0) trunk.publish(++last, queue.take());
+  while (queue.chars > 0) {
+    trunk.publish({ type: "publish", seq: ++last, repeat: false, segments: queue.take() });
+  }
   const socket = await openTrunk(env.ROUTER.getByName(router));
   try {
     await new Promise<void>((resolve, reject) => {

@@ -7,7 +7,7 @@ import { parseTopic } from "../../src/protocol/topic.ts";
 import { encodeEvents } from "../../src/protocol/transcode.ts";
 import { numbered } from "./json-v1-event.ts";
 import { hello } from "./router-rig.ts";
-import { nativeRig, type SessionRig } from "./session-rig.ts";
+import { nativeRig, type RigOptions, type SessionRig } from "./session-rig.ts";
 
 export type Rig = SessionRig<NativeSession>;
 
@@ -17,8 +17,10 @@ export const say = (rig: Rig, ...frames: Frame[]) =>
   });
 export const greet = (encodings: readonly string[] = ["json", "cbor"]): Frame =>
   ({ ...hello(7), options: { encodings } }) as Frame;
-export const open = (grant: Parameters<typeof nativeRig>[0] = {}, encodings?: readonly string[]): Rig => {
-  const rig = say(nativeRig(grant), greet(encodings));
+export const open = (grant: RigOptions["grant"] = {}, encodings?: readonly string[]): Rig =>
+  opened({ grant }, encodings);
+export const opened = (options: RigOptions, encodings?: readonly string[]): Rig => {
+  const rig = say(nativeRig(options), greet(encodings));
   rig.takeFrames();
   return rig;
 };

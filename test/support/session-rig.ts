@@ -1,4 +1,5 @@
 /** A session engine with stand-ins for its routers: what a driver does, without sockets. */
+import { LIMITS } from "../../src/base/limits.ts";
 import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf, FrameType, Position, SequencedFrame } from "../../src/protocol/frame.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
@@ -15,11 +16,15 @@ const ROUTES = [
   { name: "two", prefix: parsePrefix("two/") },
 ];
 
-const MIB = 1024 * 1024;
+const READER = { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes };
 
-export function jsonRig(
-  options: { grant?: Partial<Grant>; reader?: { bytesPerSecond: number; burstBytes: number } } = {},
-): SessionRig<JsonSession> {
+export interface RigOptions {
+  readonly grant?: Partial<Grant>;
+  readonly reader?: { readonly bytesPerSecond: number; readonly burstBytes: number };
+  readonly eventsMax?: number;
+}
+
+export function jsonRig(options: RigOptions = {}): SessionRig<JsonSession> {
   return new SessionRig(
     (nowMs) =>
       new JsonSession({
@@ -28,22 +33,25 @@ export function jsonRig(
         endpoint: "here",
         version: "1.0",
         grant: { ...FULL_GRANT, ...options.grant },
-        reader: options.reader ?? { bytesPerSecond: 8 * MIB, burstBytes: 64 * MIB },
+        reader: options.reader ?? READER,
+        ...(options.eventsMax === undefined ? {} : { eventsMax: options.eventsMax }),
         nowMs,
       }),
   );
 }
 
-export function nativeRig(grant: Partial<Grant> = {}): SessionRig<NativeSession> {
+export function nativeRig(options: RigOptions = {}): SessionRig<NativeSession> {
   return new SessionRig(
     (nowMs) =>
       new NativeSession({
         publisherOf: (instance) => instance,
         endpoint: "here",
-        grant: { ...FULL_GRANT, ...grant },
+        grant: { ...FULL_GRANT, ...options.grant },
         placement: new Placement(ROUTES),
         table: tableVersion(ROUTES),
         welcome: { server: "1.0" },
+        reader: options.reader ?? READER,
+        ...(options.eventsMax === undefined ? {} : { eventsMax: options.eventsMax }),
         nowMs,
       }),
   );

@@ -1,4 +1,5 @@
 /** Peers, their sessions and routers in memory, without delay: enough to hold the exchanges of PROTOCOL.md. */
+import { LIMITS } from "../../../src/base/limits.ts";
 import { FULL_GRANT } from "../../../src/protocol/access.ts";
 import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf, FrameType, InstanceId } from "../../../src/protocol/frame.ts";
@@ -100,6 +101,7 @@ export class Exchange {
         grant,
         placement,
         table: TABLE,
+        reader: { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes },
         welcome: { server: "0.1.0" },
         keptPrefixes: this.#policies.map(({ prefix }) => prefix),
         nowMs,

@@ -171,7 +171,7 @@ describe("publishing", () => {
     ];
     for (const segment of bad) {
       const peer = new Exchange().native().send(hello("a"), publish(1, segment));
-      expect(peer.closed).toEqual({ code: 1008, reason: "invalid_message" });
+      expect(peer.take("publishRefused")).toMatchObject([{ seq: 1, code: "invalid_message" }]);
     }
     const peer = new Exchange().native().send(hello("a"), publish(1, json("t", `${good}\n${good}`, 2)));
     expect(peer.take("published")).toHaveLength(1);

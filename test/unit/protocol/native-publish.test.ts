@@ -48,11 +48,18 @@ describe("publishing", () => {
     expect(rig.atRouterOf("main", "publish")).toEqual([]);
   });
 
-  test("to a topic that is not granted ends the connection, and publishes nothing of the frame", () => {
+  test("N-20 one that is refused goes nowhere, and what comes after it is not concerned", () => {
     const rig = open({ publish: [parsePrefix("a/")] });
-    say(rig, publish(1, [json("a/x", 1), json("b", 2)]));
-    expect(rig.takeFrames()).toMatchObject([{ type: "error", code: "forbidden" }]);
-    expect([rig.closed?.code, rig.opening]).toEqual([1008, []]);
+    say(rig, publish(1, [json("a/x", 1), json("b", 2)]), publish(2, [json("a/x", 3)])).connect();
+    expect(rig.takeFrames()).toEqual([
+      { type: "publishRefused", seq: 1, code: "forbidden", message: "no permission to publish to 'b'" },
+      published("", 1),
+    ]);
+    expect(rig.atRouterOf("main", "publish")).toMatchObject([
+      { seq: 2, segments: [{ topic: "a/x", count: 1 }] },
+    ]);
+    rig.from("main", published("main", 2));
+    expect([rig.takeFrames(), rig.closed]).toEqual([[published("", 2)], undefined]);
   });
 
   test.each<[string, Segment]>([
@@ -61,24 +68,104 @@ describe("publishing", () => {
     ["JSON of another count", { ...json("a", 1), count: 2 }],
     ["CBOR that is no event", { ...cbor("a", 1), payload: new Uint8Array([0x01]) }],
     ["CBOR of another count", { ...cbor("a", 1), count: 2 }],
-  ])("%s is refused before anybody sees it", (_, segment) => {
+  ])("N-7 %s is refused before anybody sees it", (_, segment) => {
     const rig = say(open(), publish(1, [segment]));
-    expect(rig.takeFrames()).toMatchObject([{ type: "error", id: undefined }]);
-    expect([rig.closed?.reason, rig.opening]).toEqual([expect.stringMatching(/invalid|deser/), []]);
+    const code: unknown = expect.stringMatching(/^(invalid_message|deserialization_failed)$/);
+    expect(rig.takeFrames()[0]).toEqual({
+      type: "publishRefused",
+      seq: 1,
+      code,
+      message: expect.any(String) as unknown,
+    });
+    expect([rig.closed, rig.opening]).toEqual([undefined, []]);
   });
 
-  test("a publish frame may be as large as its bound: the router's header still fits around it", () => {
+  test("N-6 numbers must rise, and begin with 1", () => {
+    expect(say(open(), publish(0, [])).closed?.reason).toBe("invalid_message");
+    expect(say(open(), publish(2, []), publish(2, [])).closed?.reason).toBe("invalid_message");
+    expect(say(open(), publish(2, []), publish(3, [])).closed).toBeUndefined();
+  });
+
+  test("T-4 what waits goes into one frame, with the number of the last", () => {
+    const rig = say(
+      open(),
+      publish(1, [json("a", 1)]),
+      publish(2, [json("a", 2), cbor("a", 3)]),
+      publish(3, [cbor("a", 4)]),
+      publish(4, [json("b", 5)]),
+    ).connect();
+    expect(rig.atRouterOf("main", "publish")).toEqual(
+      [
+        publish(4, [
+          json("a", 1, 2),
+          { ...cbor("a", 3), count: 2, payload: Buffer.concat([cbor("a", 3).payload, cbor("a", 4).payload]) },
+          json("b", 5),
+        ]),
+      ].map((frame) => ({
+        ...frame,
+        segments: frame.segments.map((s) => ({ ...s, payload: new Uint8Array(s.payload) })),
+      })),
+    );
+  });
+
+  test("R5 a repeat is joined with nothing: the router may have taken it, and not what is new", () => {
+    const rig = say(
+      open(),
+      publish(1, [json("a", 1)], true),
+      publish(2, [json("a", 2)], true),
+      publish(3, [json("a", 3)]),
+      publish(4, [json("a", 4)]),
+    ).connect();
+    const sent = rig.atRouterOf("main", "publish").map(({ seq, repeat }) => ({ seq, repeat }));
+    expect(sent).toEqual([
+      { seq: 1, repeat: true },
+      { seq: 2, repeat: true },
+      { seq: 4, repeat: false },
+    ]);
+  });
+
+  test("T-4 a frame closes before it outgrows its target", () => {
+    const half = {
+      ...cbor("a", 1),
+      payload: encodeEvents([
+        { name: "e", args: [string("x".repeat(LIMITS.publishFrameBytes / 2))], metadata: [] },
+      ]),
+    };
+    const rig = say(open(), publish(1, [half]), publish(2, [half]), publish(3, [cbor("a", 1)])).connect();
+    expect(rig.atRouterOf("main", "publish").map(({ seq }) => seq)).toEqual([1, 3]);
+  });
+
+  test("R10 one that asks for a receipt goes by itself, and is told its receivers", () => {
+    const receipt = { ...publish(2, [json("a", 2), json("two/a", 2)]), receipt: true };
+    const rig = say(open(), publish(1, [json("a", 1)]), receipt, publish(3, [json("a", 3)])).connect();
+    expect(rig.atRouterOf("main", "publish").map(({ seq, receipt }) => [seq, receipt])).toEqual([
+      [1, undefined],
+      [2, true],
+      [3, undefined],
+    ]);
+    rig.from("main", { type: "published", router: "main", seq: 2, receivers: 3 });
+    rig.from("main", published("main", 3));
+    rig.from("two", { type: "published", router: "two", seq: 2, receivers: 1 });
+    expect(rig.takeFrames()).toEqual([
+      published("", 1),
+      { type: "published", router: "", seq: 2, receivers: 4 },
+      published("", 3),
+    ]);
+  });
+
+  test("N-20 a publish frame over its bound is refused; at the bound the router's header still fits around it", () => {
     const overhead =
       encodeFrame(publish(1, [{ ...cbor("a", 1), payload: new Uint8Array(70_000) }])).length - 70_000;
-    const frame = (bytes: number) => {
+    const refusal = (bytes: number) => {
       const payload = new Uint8Array(bytes - overhead);
-      return publish(1, [{ ...cbor("a", 1), payload }]);
+      const frame = publish(1, [{ ...cbor("a", 1), payload }]);
+      expect(encodeFrame(frame).length).toBe(bytes);
+      return say(open(), frame).takeFrames()[0];
     };
-    expect(encodeFrame(frame(LIMITS.publishFrameBytesMax)).length).toBe(LIMITS.publishFrameBytesMax);
-    expect(say(open(), frame(LIMITS.publishFrameBytesMax)).closed?.reason).not.toBe("too_large");
-    expect(say(open(), frame(LIMITS.publishFrameBytesMax + 1)).closed).toEqual({
-      code: 1009,
-      reason: "too_large",
+    expect(refusal(LIMITS.publishFrameBytesMax)).not.toMatchObject({ code: "too_large" });
+    expect(refusal(LIMITS.publishFrameBytesMax + 1)).toMatchObject({
+      type: "publishRefused",
+      code: "too_large",
     });
   });
 
@@ -92,7 +179,7 @@ describe("publishing", () => {
     const nothing = { ...event, topic, count: 0, payload: new Uint8Array() };
     say(
       rig,
-      publish(8, Array<Segment>(LIMITS.inboundQueueBytesMax / 8 / LIMITS.topicBytesMax).fill(nothing)),
+      publish(9, Array<Segment>(LIMITS.inboundQueueBytesMax / 8 / LIMITS.topicBytesMax).fill(nothing)),
     );
     expect(rig.closed).toEqual({ code: 1013, reason: "publisher_too_fast" });
   });

@@ -8,9 +8,9 @@ describe("OutstandingPublishes", () => {
     out.add(1, ["a", "b"]);
     out.add(2, ["a"]);
     out.acknowledge("a", 2);
-    expect([out.takeDone(), out.isEmpty]).toEqual([0, false]);
+    expect([out.takeDone(), out.isEmpty]).toEqual([[], false]);
     out.acknowledge("b", 1);
-    expect([out.takeDone(), out.isEmpty]).toEqual([2, true]);
+    expect([out.takeDone(), out.isEmpty]).toEqual([[{ seq: 2 }], true]);
   });
 
   test("R5 a repeat of one that is outstanding changes nothing", () => {
@@ -19,13 +19,34 @@ describe("OutstandingPublishes", () => {
     out.acknowledge("a", 1);
     out.add(1, ["a", "b"]);
     out.acknowledge("b", 1);
-    expect(out.takeDone()).toBe(1);
+    expect(out.takeDone()).toEqual([{ seq: 1 }]);
   });
 
   test("one of no router is done at once", () => {
     const out = new OutstandingPublishes();
     out.add(3, []);
-    expect([out.takeDone(), out.isEmpty]).toEqual([3, true]);
+    expect([out.takeDone(), out.isEmpty]).toEqual([[{ seq: 3 }], true]);
+  });
+
+  test("R10 a receipt names the receivers at all routers, and stands by itself", () => {
+    const out = new OutstandingPublishes();
+    out.add(1, ["a"]);
+    out.add(2, ["a", "b"], true);
+    out.add(3, ["a"]);
+    out.acknowledge("a", 1);
+    out.acknowledge("a", 2, 3);
+    out.acknowledge("a", 3);
+    expect(out.takeDone()).toEqual([{ seq: 1 }]);
+    out.acknowledge("b", 2, 1);
+    expect(out.takeDone()).toEqual([{ seq: 2, receivers: 4 }, { seq: 3 }]);
+  });
+
+  test("R10 a receipt names no receivers when a router does not know them any more", () => {
+    const out = new OutstandingPublishes();
+    out.add(1, ["a", "b"], true);
+    out.acknowledge("a", 1, 3);
+    out.acknowledge("b", 2, 1);
+    expect(out.takeDone()).toEqual([{ seq: 1 }]);
   });
 
   test("R10 answers what a naive count answers, in any order of acknowledgements", () => {
@@ -38,11 +59,14 @@ describe("OutstandingPublishes", () => {
           const out = new OutstandingPublishes();
           publishes.forEach((all, i) => out.add(i + 1, all));
           const upTo = new Map<string, number>();
+          let told = 0;
           for (const [router, seq] of acks) {
             out.acknowledge(router, seq);
             upTo.set(router, Math.max(seq, upTo.get(router) ?? 0));
             const open = publishes.findIndex((all, i) => all.some((r) => (upTo.get(r) ?? 0) < i + 1));
-            expect(out.takeDone()).toBe(open < 0 ? publishes.length : open);
+            const done = open < 0 ? publishes.length : open;
+            expect(out.takeDone()).toEqual(done > told ? [{ seq: done }] : []);
+            told = Math.max(told, done);
           }
         },
       ),

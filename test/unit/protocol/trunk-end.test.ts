@@ -11,6 +11,7 @@ import {
 import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { TrunkEnd, type TrunkEvent } from "../../../src/protocol/trunk-end.ts";
 import { instance, segment } from "../../support/router-rig.ts";
+import { publish } from "../../support/native-rig.ts";
 
 const at = (incarnation: number, seq: number): Position => ({ router: "main", incarnation, seq });
 const p = (...all: string[]) => all.map(parsePrefix);
@@ -92,8 +93,8 @@ describe("connection", () => {
 describe("publishing", () => {
   test("R5 what is not acknowledged is sent again after a loss, in order and flagged", () => {
     const trunk = subscribed();
-    trunk.publish(1, [segment("x", "one")]);
-    trunk.publish(2, [segment("x", "two")]);
+    trunk.publish(publish(1, [segment("x", "one")]));
+    trunk.publish(publish(2, [segment("x", "two")]));
     give(trunk, { type: "published", router: "main", seq: 1 });
     expect(reopen(trunk).filter((f) => f.type === "publish")).toMatchObject([{ seq: 2, repeat: true }]);
     give(trunk, { type: "published", router: "main", seq: 2 });
@@ -102,16 +103,16 @@ describe("publishing", () => {
 
   test("R5 what was never sent is not flagged as a repeat", () => {
     const trunk = make();
-    expect(trunk.publish(1, [segment("x")])).toEqual([]);
+    expect(trunk.publish(publish(1, [segment("x")]))).toEqual([]);
     expect(reopen(trunk).at(-1)).toMatchObject({ type: "publish", seq: 1, repeat: false });
     expect(reopen(trunk).at(-1)).toMatchObject({ type: "publish", seq: 1, repeat: true });
   });
 
   test("has a window of frames", () => {
     const trunk = subscribed();
-    for (let seq = 1; seq < LIMITS.publishWindowFrames; seq++) trunk.publish(seq, [segment("x")]);
+    for (let seq = 1; seq < LIMITS.publishWindowFrames; seq++) trunk.publish(publish(seq, [segment("x")]));
     expect(trunk.hasWindow).toBe(true);
-    trunk.publish(LIMITS.publishWindowFrames, [segment("x")]);
+    trunk.publish(publish(LIMITS.publishWindowFrames, [segment("x")]));
     expect(trunk.hasWindow).toBe(false);
     give(trunk, { type: "published", router: "main", seq: 1 });
     expect(trunk.hasWindow).toBe(true);
@@ -121,9 +122,9 @@ describe("publishing", () => {
     const trunk = subscribed();
     const sized = (bytes: number) => ({ ...segment("x"), payload: new Uint8Array(bytes) });
     const overhead = segmentsBytes([sized(0)]);
-    trunk.publish(1, [sized(LIMITS.publishWindowBytes - overhead - 1)]);
+    trunk.publish(publish(1, [sized(LIMITS.publishWindowBytes - overhead - 1)]));
     expect([trunk.hasWindow, trunk.unackedBytes]).toEqual([true, LIMITS.publishWindowBytes - 1]);
-    trunk.publish(2, [sized(0)]);
+    trunk.publish(publish(2, [sized(0)]));
     expect(trunk.hasWindow).toBe(false);
     give(trunk, { type: "published", router: "main", seq: 2 });
     expect([trunk.hasWindow, trunk.unackedBytes]).toEqual([true, 0]);
@@ -132,7 +133,7 @@ describe("publishing", () => {
   test("a trunk with unacknowledged publishes is needed", () => {
     const trunk = make();
     expect(trunk.isNeeded).toBe(false);
-    trunk.publish(1, [segment("x")]);
+    trunk.publish(publish(1, [segment("x")]));
     expect(trunk.isNeeded).toBe(true);
     give(trunk, { type: "published", router: "main", seq: 1 });
     expect(trunk.isNeeded).toBe(false);

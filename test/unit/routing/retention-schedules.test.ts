@@ -9,6 +9,7 @@ import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { TrunkEnd, type TrunkEvent } from "../../../src/protocol/trunk-end.ts";
 import { isBefore, type Place, type RetentionPolicy } from "../../../src/routing/kept.ts";
 import { instance, RouterRig, segment } from "../../support/router-rig.ts";
+import { publish } from "../../support/native-rig.ts";
 
 /** One end of a trunk to the rig's router: the very engine of a session, and its socket. */
 class End {
@@ -96,7 +97,7 @@ class World {
     const text = `${++this.#published}`.padEnd(200, ".");
     if (kept) this.sent.push(text);
     this.#publisher.send(
-      this.#publisher.end.publish(this.#published, [segment(kept ? "k/x" : "plain", text)]),
+      this.#publisher.end.publish(publish(this.#published, [segment(kept ? "k/x" : "plain", text)])),
     );
     this.rig.turn();
   }

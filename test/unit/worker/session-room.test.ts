@@ -16,6 +16,7 @@ class Holder extends Session {
     this.finish();
   }
 
+  override goAway(): void {}
   override flush(): void {}
   protected override ownDeadlineMs(): number {
     return Infinity;
