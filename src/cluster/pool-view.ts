@@ -1,0 +1,40 @@
+/**
+ * One numbered view of a pool: which of its nodes are alive, and so who owns which key. It never changes, so a key has
+ * one owner per view (rules.md 33), whoever asks.
+ */
+import { HrwSites } from "./hrw.ts";
+import type { NodeName } from "./node.ts";
+import type { Pool, PoolNode } from "./pool-setup.ts";
+
+export class PoolView {
+  readonly number: number;
+  readonly pool: Pool;
+  /** By the index of the node in the pool: 1 for alive. Not to be changed. */
+  readonly isAlive: Uint8Array;
+  readonly aliveCount: number;
+  readonly #sites: HrwSites;
+
+  /**
+   * `alive` are the nodes that are up. `local` is for Zeek's own habit: a node that is itself in the pool takes part in
+   * round robin from the start, and never has a key.
+   */
+  constructor(number: number, pool: Pool, alive: ReadonlySet<NodeName>, local?: NodeName) {
+    this.number = number;
+    this.pool = pool;
+    this.isAlive = Uint8Array.from(pool.nodes, ({ name }) => (alive.has(name) || name === local ? 1 : 0));
+    this.aliveCount = this.isAlive.reduce((n, one) => n + one, 0);
+    const isSite =
+      local === undefined
+        ? this.isAlive
+        : this.isAlive.map((one, i) => (pool.nodes[i]!.name === local ? 0 : one));
+    this.#sites = new HrwSites(
+      pool.nodes.map(({ siteId }) => siteId),
+      isSite,
+    );
+  }
+
+  /** The node that has the key with this digest; undefined when none is alive. */
+  ownerOf(digest: number): PoolNode | undefined {
+    return this.pool.nodes[this.#sites.choose(digest)];
+  }
+}
