@@ -1,6 +1,7 @@
 /** What a TopicRouter keeps in SQLite: its incarnation, its checkpoint, a row for each trunk, and kept events. */
 import { decodeItem, encodeItem } from "../src/data/cbor.ts";
 import { fromBytes, prefixFromBytes, toBytes } from "../src/protocol/topic.ts";
+import type { RouterCounts } from "../src/routing/ledger.ts";
 import type { Checkpoint, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
 import type { ReaderTerms } from "../src/routing/reader-terms.ts";
 import { KEPT_SCHEMA, KeptTables } from "./kept-tables.ts";
@@ -23,6 +24,8 @@ type CheckpointItem = [
   seq: number,
   marks: [Uint8Array, number][],
   lastSeqs: [string, number][],
+  /** Absent in rows of a release without the ledger. */
+  counts: RouterCounts | undefined,
 ];
 type TrunkItem = [
   instance: Uint8Array,
@@ -95,9 +98,9 @@ export class RouterTables {
     }
   }
 
-  #keep({ incarnation, seq, marks, lastSeqs }: Checkpoint, used: 0 | 1): void {
+  #keep({ incarnation, seq, marks, lastSeqs, counts }: Checkpoint, used: 0 | 1): void {
     const { sql } = this.#storage;
-    const item = [incarnation, seq, marks.map(([id, last]) => [toBytes(id), last]), lastSeqs];
+    const item = [incarnation, seq, marks.map(([id, last]) => [toBytes(id), last]), lastSeqs, counts];
     const bytes = encodeItem(item);
     sql.exec("DELETE FROM checkpoint");
     for (let part = 0; part * PART_BYTES < bytes.length; part++) {
@@ -113,12 +116,13 @@ export class RouterTables {
     );
     if (parts.length === 0) return undefined;
     const bytes = concat(parts);
-    const [incarnation, seq, marks, lastSeqs] = decodeItem(bytes) as CheckpointItem;
+    const [incarnation, seq, marks, lastSeqs, counts] = decodeItem(bytes) as CheckpointItem;
     return {
       incarnation: Number(incarnation),
       seq: Number(seq),
       marks: marks.map(([id, last]) => [fromBytes(id), Number(last)]),
       lastSeqs: lastSeqs.map(([id, last]) => [id, Number(last)]),
+      counts,
     };
   }
 }

@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { Gather } from "../src/base/gather.ts";
 import { Placement, tableVersion } from "../src/routing/placement.ts";
+import type { RouterLedgerView } from "../src/routing/ledger.ts";
 import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
@@ -76,6 +77,11 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   /** Figures for metrics and tests. */
   stat(): { router: string; incarnation: number; seq: number; trunks: number } {
     return { ...this.#router.position, trunks: this.#router.trunkCount };
+  }
+
+  /** The loss ledger (rule 38). */
+  ledger(): RouterLedgerView {
+    return this.#router.ledger;
   }
 
   #run(step: (nowMs: number) => readonly RouterEffect[]): void {

@@ -9,6 +9,7 @@ export interface HeldPublish {
   readonly trunk: string;
   readonly instance: InstanceId;
   readonly frame: FrameOf<"publish">;
+  readonly events: number;
   /** Bytes of the frame. */
   readonly size: number;
 }
@@ -19,6 +20,11 @@ export class HeldPublishes {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Events in them, counted anew. */
+  get events(): number {
+    return this.#held.reduce((sum, { events }) => sum + events, 0);
   }
 
   get isEmpty(): boolean {

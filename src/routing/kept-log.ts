@@ -5,7 +5,7 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import { decodeSequenced, encodeSequenced } from "../protocol/frame-codec.ts";
-import { segmentsBytes, type SequencedFrame } from "../protocol/frame.ts";
+import { segmentsBytes, segmentsEvents, type SequencedFrame } from "../protocol/frame.ts";
 import {
   isBefore,
   type KeptChange,
@@ -90,7 +90,7 @@ export class KeptLog {
       incarnation,
       last: last.seq,
       timeMs: Math.max(back?.timeMs ?? 0, nowMs),
-      eventsEnd: (back?.eventsEnd ?? 0) + countEvents(this.#frames),
+      eventsEnd: (back?.eventsEnd ?? 0) + framesEvents(this.#frames),
       bytesEnd: (back?.bytesEnd ?? 0) + frames.length,
     };
     this.#back = head;
@@ -156,8 +156,9 @@ export class KeptLog {
   }
 }
 
-function countEvents(frames: readonly SequencedFrame[]): number {
+/** Events in frames. */
+export function framesEvents(frames: readonly SequencedFrame[]): number {
   let events = 0;
-  for (const { segments } of frames) for (const { count } of segments) events += count;
+  for (const { segments } of frames) events += segmentsEvents(segments);
   return events;
 }

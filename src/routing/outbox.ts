@@ -6,7 +6,9 @@
  * here: it is withdrawn, and read again from where it is kept (router.ts).
  */
 import type { Overflow } from "../protocol/overflow.ts";
+import { isKept } from "../protocol/stream.ts";
 import { isBefore, type Place } from "./kept.ts";
+import type { DropReason, RouterLedger } from "./ledger.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 
 /** One deliver frame. */
@@ -19,6 +21,8 @@ export interface OutboxDelivery {
   readonly last: number;
   /** Events in it. */
   readonly events: number;
+  /** Whether it is older than where its reader stands. */
+  readonly isHistory?: boolean;
 }
 
 /** A run of deliveries that the reader will never get. */
@@ -36,11 +40,13 @@ export type OutboxItem =
   | { readonly type: "dropped"; readonly dropped: Dropped };
 
 /** A delivery that is sent and not acknowledged. */
-interface InFlight {
+export interface InFlight {
   readonly stream: string;
   readonly incarnation: number;
   readonly last: number;
   readonly size: number;
+  readonly events: number;
+  readonly isHistory: boolean;
 }
 
 interface Waiting {
@@ -54,6 +60,7 @@ const NO_HOLES: Holes = new Map();
 
 export class Outbox {
   readonly #terms: ReaderTerms;
+  readonly #ledger: RouterLedger;
   #windowBytes: number;
   #flight: InFlight[] = [];
   #inFlightBytes = 0;
@@ -61,10 +68,10 @@ export class Outbox {
   #queuedBytes = 0;
   /** What was dropped behind the last of the queue. */
   #tailHoles: Holes = NO_HOLES;
-  #droppedEvents = 0;
 
-  constructor(terms: ReaderTerms) {
+  constructor(terms: ReaderTerms, ledger: RouterLedger) {
     this.#terms = terms;
+    this.#ledger = ledger;
     this.#windowBytes = terms.windowBytes;
   }
 
@@ -76,11 +83,6 @@ export class Outbox {
   /** Bytes that wait. */
   get queuedBytes(): number {
     return this.#queuedBytes;
-  }
-
-  /** Events dropped since the start. */
-  get droppedEvents(): number {
-    return this.#droppedEvents;
   }
 
   /** Whether the reader is behind its bound: `block` then holds its publishers, `disconnect` ends it. */
@@ -116,6 +118,7 @@ export class Outbox {
       holes = join(holes, waiting.holes);
       if (waiting.delivery.stream === stream) {
         this.#queuedBytes -= waiting.delivery.bytes.length;
+        this.#unqueue("withdrawn", waiting.delivery);
         continue;
       }
       left.push({ delivery: waiting.delivery, holes });
@@ -155,9 +158,31 @@ export class Outbox {
       flight.stream === stream && !isBefore(place, { incarnation: flight.incarnation, seq: flight.last });
     let end = this.#flight.findIndex(ends);
     if (end < 0) end = this.#flight.findLastIndex(passed);
-    for (const { size } of this.#flight.splice(0, end + 1)) this.#inFlightBytes -= size;
+    const { readers } = this.#ledger;
+    for (const { size, events } of this.#flight.splice(0, end + 1)) {
+      this.#inFlightBytes -= size;
+      readers.inFlight -= events;
+      readers.delivered += events;
+    }
     this.#windowBytes = windowBytes;
     return this.#release();
+  }
+
+  /** The reader is gone, and what waited with it. Answers with what was under way; the outbox is not used any more. */
+  end(reason: DropReason): readonly InFlight[] {
+    for (const { delivery } of this.#queue) {
+      this.#unqueue(isKept(delivery.stream) ? "withdrawn" : reason, delivery);
+    }
+    return this.#flight;
+  }
+
+  /** Events under way and waiting, counted anew: what the ledger must agree with. */
+  count(): { readonly inFlight: number; readonly queued: number } {
+    let inFlight = 0;
+    let queued = 0;
+    for (const { events } of this.#flight) inFlight += events;
+    for (const { delivery } of this.#queue) queued += delivery.events;
+    return { inFlight, queued };
   }
 
   /** At least one delivery may always be under way, however large. */
@@ -165,9 +190,18 @@ export class Outbox {
     return this.#inFlightBytes === 0 || this.#inFlightBytes < this.#windowBytes;
   }
 
-  #launch({ stream, incarnation, last, bytes }: OutboxDelivery): void {
-    this.#flight.push({ stream, incarnation, last, size: bytes.length });
+  #launch({ stream, incarnation, last, bytes, events, isHistory = false }: OutboxDelivery): void {
+    this.#flight.push({ stream, incarnation, last, size: bytes.length, events, isHistory });
     this.#inFlightBytes += bytes.length;
+    this.#ledger.readers.inFlight += events;
+  }
+
+  /** Books a delivery that waited and will not be sent. */
+  #unqueue(to: DropReason | "withdrawn", { events }: OutboxDelivery): void {
+    const { readers, dropped } = this.#ledger;
+    readers.queued -= events;
+    if (to === "withdrawn") readers.withdrawn += events;
+    else dropped[to] += events;
   }
 
   #enqueue(delivery: OutboxDelivery): void {
@@ -177,12 +211,13 @@ export class Outbox {
     this.#queue.push({ delivery, holes: this.#tailHoles });
     this.#tailHoles = NO_HOLES;
     this.#queuedBytes += size;
+    this.#ledger.readers.queued += delivery.events;
     if (this.#terms.overflow === "drop_oldest") this.#dropOldest();
   }
 
   #dropNewest(delivery: OutboxDelivery): void {
     this.#tailHoles = join(this.#tailHoles, holeOf(delivery));
-    this.#droppedEvents += delivery.events;
+    this.#ledger.dropped.drop_newest += delivery.events;
   }
 
   #dropOldest(): void {
@@ -193,7 +228,7 @@ export class Outbox {
       const { delivery, holes: before } = this.#queue[count++]!;
       holes = join(join(holes, before), holeOf(delivery));
       this.#queuedBytes -= delivery.bytes.length;
-      this.#droppedEvents += delivery.events;
+      this.#unqueue("drop_oldest", delivery);
     }
     if (count === 0) return;
     this.#queue.splice(0, count);
@@ -210,6 +245,7 @@ export class Outbox {
       out.push({ type: "deliver", bytes: delivery.bytes });
       this.#launch(delivery);
       this.#queuedBytes -= delivery.bytes.length;
+      this.#ledger.readers.queued -= delivery.events;
     }
     if (count > 0) this.#queue.splice(0, count);
     if (this.#queue.length === 0 && this.#tailHoles.size > 0 && this.#hasCredit()) {

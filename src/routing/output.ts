@@ -2,12 +2,19 @@
 import type { FabricError } from "../base/errors.ts";
 import { encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, Gap } from "../protocol/frame.ts";
+import type { RouterLedger } from "./ledger.ts";
 import type { Dropped, OutboxItem } from "./outbox.ts";
 import type { RouterChange, RouterEffect } from "./router-state.ts";
 
 export class Output {
   #effects: RouterEffect[] = [];
+  readonly #ledger: RouterLedger;
   readonly #acks = new Map<string, number>();
+
+  /** @param ledger Counts the gaps that readers are told. */
+  constructor(ledger: RouterLedger) {
+    this.#ledger = ledger;
+  }
 
   persist(change: RouterChange): void {
     this.#effects.push({ type: "persist", change });
@@ -18,6 +25,8 @@ export class Output {
   }
 
   frame(trunk: string, frame: Frame): void {
+    if (frame.type === "gap") this.#ledger.told(frame.gap.reason);
+    else if (frame.type === "subscribed") for (const { reason } of frame.gaps) this.#ledger.told(reason);
     this.bytes([trunk], encodeFrame(frame));
   }
 

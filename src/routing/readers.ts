@@ -2,6 +2,7 @@
  * The readers of a router that are not up to date: bytes that wait, output that is not acknowledged, publishers that are
  * held back, and who is to go (rules 12 and 13). A reader that keeps up costs an entry while its output is under way.
  */
+import { addCounts } from "../base/counts.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Position, Segment } from "../protocol/frame.ts";
 import type { OutboxDelivery, OutboxItem } from "./outbox.ts";
@@ -18,6 +19,13 @@ export class Readers {
   /** Bytes that wait for all readers. */
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  /** Events under way and waiting, counted anew. */
+  count(): { readonly inFlight: number; readonly queued: number } {
+    const sum = { inFlight: 0, queued: 0 };
+    for (const { outbox } of this.#unacked) addCounts(sum, outbox.count());
+    return sum;
   }
 
   /** When `judge` is due, ms; Infinity when nothing is under way. */

@@ -8,7 +8,7 @@ import type { Gap } from "../protocol/frame.ts";
 import type { History } from "../protocol/history.ts";
 import { isMatch, type Prefix, type Topic } from "../protocol/topic.ts";
 import { pickLast, pickLastPerTopic, readTail } from "./history-tail.ts";
-import type { KeptLog } from "./kept-log.ts";
+import { framesEvents, type KeptLog } from "./kept-log.ts";
 import { isBefore, type Place } from "./kept.ts";
 import type { OutboxDelivery } from "./outbox.ts";
 import { Replay, type HistorySource, type Piece } from "./replay.ts";
@@ -87,7 +87,9 @@ export class Replays {
 
 function deliveryOf(stream: string, { incarnation, prev, replay, frames }: Piece): OutboxDelivery {
   const bytes = encodeFrame({ type: "deliver", router: stream, incarnation, prev, frames, replay });
-  return { stream, bytes, incarnation, prev, last: frames.at(-1)!.seq, events: 0 };
+  const last = frames.at(-1)!.seq;
+  const isHistory = replay === "history";
+  return { stream, bytes, incarnation, prev, last, events: framesEvents(frames), isHistory };
 }
 
 /** Where a history begins. */

@@ -2,6 +2,7 @@
 import type { InstanceId } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import type { KeptChange, StoredLog } from "./kept.ts";
+import type { RouterCounts } from "./ledger.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 
 /** A trunk and its subscriptions: one row, written on change (rule 6). It outlives a sleep that leaves the socket open. */
@@ -23,6 +24,8 @@ export interface Checkpoint {
   readonly marks: readonly (readonly [InstanceId, number])[];
   /** Last sequence number sent, by trunk, or trunk and stream (router.ts); those not listed stand at `seq`. */
   readonly lastSeqs: readonly (readonly [id: string, seq: number])[];
+  /** The loss ledger; absent in a checkpoint of a release that had none. */
+  readonly counts?: RouterCounts | undefined;
 }
 
 /** All that storage holds when a router starts. */

@@ -6,11 +6,20 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
+import {
+  segmentsEvents,
+  type Frame,
+  type FrameOf,
+  type Gap,
+  type InstanceId,
+  type Position,
+} from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
+import { Departed } from "./departed.ts";
 import { HeldPublishes, type HeldPublish } from "./held-publishes.ts";
 import { Keeper, type Keeping } from "./keeper.ts";
 import type { KeptLog } from "./kept-log.ts";
+import { RouterLedger, type DropReason, type RouterLedgerView } from "./ledger.ts";
 import { Output } from "./output.ts";
 import { PublisherMarks } from "./publisher-marks.ts";
 import { Readers } from "./readers.ts";
@@ -40,6 +49,8 @@ export class Router {
   readonly #trunks = new Map<string, Trunk>();
   readonly #byInstance = new Map<InstanceId, Trunk>();
   readonly #keeper: Keeper;
+  readonly #ledger: RouterLedger;
+  readonly #departed: Departed;
   readonly #readers = new Readers();
   readonly #subscribers: Subscribers;
   readonly #marks: PublisherMarks;
@@ -50,6 +61,7 @@ export class Router {
   #checkpointed: boolean;
   /** Whether a checkpoint is to be written before the object may sleep. */
   #dirty: boolean;
+  /** When something was last sequenced, or the checkpoint written. */
   #quietSinceMs: number;
   /** Instances listed in storage whose trunks are not back yet; while there are any, nothing is sequenced (rule 6). */
   readonly #awaited = new Set<InstanceId>();
@@ -60,7 +72,7 @@ export class Router {
   #isKeepDue = false;
   /** Whether a reader came back, so that what has expired must not be there any more. */
   #isExpiryUrgent = false;
-  readonly #out = new Output();
+  readonly #out: Output;
   /** Ids of trunks whose row is to be written, or deleted when they are gone, with this turn. */
   readonly #changed = new Set<string>();
   #turnMs: number;
@@ -78,8 +90,12 @@ export class Router {
     this.#quietSinceMs = nowMs;
     this.#turnMs = nowMs;
     this.#dirty = !this.#checkpointed;
+    this.#ledger = new RouterLedger((checkpoint ?? stored.marks)?.counts);
+    this.#departed = new Departed(this.#ledger);
+    this.#out = new Output(this.#ledger);
     this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
-    this.#subscribers = new Subscribers(this.#keeper.logs, this.#readers, this.#out, () => this.position);
+    const { logs } = this.#keeper;
+    this.#subscribers = new Subscribers(logs, this.#readers, this.#out, this.#ledger, () => this.position);
     this.#marks = new PublisherMarks((checkpoint ?? stored.marks)?.marks);
     if (!this.#checkpointed) {
       this.#out.persist({ type: "incarnation", incarnation: this.#incarnation });
@@ -117,6 +133,13 @@ export class Router {
     return this.#trunks.size;
   }
 
+  /** What became of all events so far, compared with what is at hand. Between turns. Cost: all that waits. */
+  get ledger(): RouterLedgerView {
+    const { router, incarnation } = this.position;
+    const problems = this.#ledger.problems({ held: this.#held.events, ...this.#readers.count() });
+    return { router, incarnation, ...this.#ledger.counts(), problems };
+  }
+
   /** Takes the bytes of one frame; they are worked on in the next `turn`. */
   receive(trunk: string, bytes: Uint8Array): void {
     try {
@@ -151,6 +174,7 @@ export class Router {
     for (const trunk of this.#readers.judge(nowMs)) this.#dismiss(trunk);
     this.#out.sendAcks(this.#options.name);
     this.#persistTrunks();
+    this.#ledger.assertBalanced();
     this.#turnMs = nowMs;
     return this.#out.take();
   }
@@ -162,6 +186,7 @@ export class Router {
       this.#out.persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
       this.#dirty = false;
       this.#checkpointed = true;
+      this.#quietSinceMs = nowMs;
     }
     return this.turn(nowMs);
   }
@@ -201,8 +226,7 @@ export class Router {
       const trunk = this.#trunks.get(id);
       if (trunk === undefined)
         throw new FabricError("invalid_message", "the first frame of a trunk must be hello");
-      if (frame.type === "publish")
-        return this.#held.add({ trunk: id, instance: trunk.instance, frame, size: bytes });
+      if (frame.type === "publish") return this.#hold(trunk, frame, bytes);
       if (frame.type === "credit") return this.#subscribers.credit(trunk, frame);
       if (frame.type === "subscribe") return this.#subscribe(trunk, frame);
       if (frame.type === "unsubscribe") return this.#unsubscribe(trunk, frame);
@@ -212,6 +236,12 @@ export class Router {
       if (!(error instanceof FabricError)) throw error;
       this.#out.refuse(id, error);
     }
+  }
+
+  #hold(trunk: Trunk, frame: FrameOf<"publish">, size: number): void {
+    const events = segmentsEvents(frame.segments);
+    this.#ledger.received(events);
+    this.#held.add({ trunk: trunk.id, instance: trunk.instance, frame, events, size });
   }
 
   #hello(id: string, frame: FrameOf<"hello">): void {
@@ -242,16 +272,16 @@ export class Router {
   }
 
   #addTrunk(row: Omit<TrunkRow, "lastSeq">): Trunk {
-    const trunk = new Trunk(row);
+    const trunk = new Trunk(row, this.#ledger);
     this.#trunks.set(trunk.id, trunk);
     this.#byInstance.set(trunk.instance, trunk);
     return trunk;
   }
 
-  #removeTrunk(id: string): void {
+  #removeTrunk(id: string, reason: DropReason = "away"): void {
     const trunk = this.#trunks.get(id);
     if (trunk === undefined) return;
-    this.#subscribers.remove(trunk);
+    this.#departed.left(trunk.instance, this.#subscribers.remove(trunk, reason));
     this.#trunks.delete(id);
     this.#byInstance.delete(trunk.instance);
     this.#changed.add(id);
@@ -259,6 +289,7 @@ export class Router {
 
   #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
     const gaps = this.#subscribers.subscribe(trunk, frame);
+    this.#departed.back(trunk.instance, frame.positions);
     this.#isExpiryUrgent ||= trunk.isReplayed;
     this.#awaited.delete(trunk.instance);
     this.#confirm(trunk, frame.id, gaps);
@@ -299,9 +330,11 @@ export class Router {
     this.#quietSinceMs = nowMs;
   }
 
-  #sequence({ trunk, instance, frame }: HeldPublish, nowMs: number): void {
+  #sequence({ trunk, instance, frame, events }: HeldPublish, nowMs: number): void {
     this.#out.acknowledge(trunk, frame.seq);
-    if (!this.#marks.take(instance, frame.seq, this.#isConnected)) return;
+    const isNew = this.#marks.take(instance, frame.seq, this.#isConnected);
+    this.#ledger.sequenced(events, !isNew);
+    if (!isNew) return;
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;
     const { seq: publisherSeq, segments } = frame;
@@ -332,19 +365,19 @@ export class Router {
   #dismiss(trunk: Trunk): void {
     const { queuedBytes } = trunk.outbox;
     this.#out.refuse(trunk.id, new FabricError("slow_reader", `the reader is ${queuedBytes} bytes behind`));
-    this.#removeTrunk(trunk.id);
+    this.#removeTrunk(trunk.id, "slow_reader");
   }
 
   /** What waits for readers is nowhere else: a checkpoint would say that it was sent. */
   get #mayCheckpoint(): boolean {
-    return (
-      this.#dirty && this.#held.isEmpty && this.#readers.queuedBytes === 0 && !this.#subscribers.isReplaying
-    );
+    if (!this.#held.isEmpty || this.#readers.queuedBytes > 0 || this.#subscribers.isReplaying) return false;
+    return this.#dirty || !this.#ledger.isStored;
   }
 
   #checkpoint(): Checkpoint {
     const lastSeqs = this.#subscribers.lastSeqs(this.#trunks.values());
-    return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs };
+    const counts = this.#ledger.store();
+    return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs, counts };
   }
 
   #persistTrunks(): void {

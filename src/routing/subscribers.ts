@@ -11,7 +11,8 @@ import { assertSubscriptionBounds } from "../protocol/subscription-bounds.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import type { KeptLog } from "./kept-log.ts";
 import { isBefore, type Place } from "./kept.ts";
-import type { OutboxDelivery } from "./outbox.ts";
+import type { DropReason, RouterLedger } from "./ledger.ts";
+import type { InFlight, OutboxDelivery } from "./outbox.ts";
 import type { Output } from "./output.ts";
 import { Planes } from "./planes.ts";
 import type { Readers } from "./readers.ts";
@@ -24,13 +25,21 @@ export class Subscribers {
   readonly #replays = new Replays();
   readonly #readers: Readers;
   readonly #out: Output;
+  readonly #ledger: RouterLedger;
   readonly #now: () => Position;
 
   /** @param now Where the router stands. */
-  constructor(logs: readonly KeptLog[], readers: Readers, out: Output, now: () => Position) {
+  constructor(
+    logs: readonly KeptLog[],
+    readers: Readers,
+    out: Output,
+    ledger: RouterLedger,
+    now: () => Position,
+  ) {
     this.#planes = new Planes(now().router, logs);
     this.#readers = readers;
     this.#out = out;
+    this.#ledger = ledger;
     this.#now = now;
   }
 
@@ -115,11 +124,12 @@ export class Subscribers {
     });
   }
 
-  /** A trunk is gone. */
-  remove(trunk: Trunk): void {
+  /** A trunk is gone, and what waited for it is dropped for this reason. Answers with what was under way to it. */
+  remove(trunk: Trunk, reason: DropReason): readonly InFlight[] {
     this.flush();
     for (const chain of trunk.chains.values()) this.#leave(chain);
     this.#readers.forget(trunk);
+    return trunk.outbox.end(reason);
   }
 
   /** Where a reader stands, or will when what is sent has arrived. */
@@ -197,6 +207,7 @@ export class Subscribers {
     deliver: (chain, delivery) => {
       const isSent = this.#readers.pushDirect(chain.trunk, delivery);
       assert(isSent, "a replay sends what the reader's credit covers");
+      this.#ledger.readers.replayed += delivery.events;
       this.#out.bytes([chain.trunk.id], delivery.bytes);
     },
     gap: (chain, gap) => this.#out.frame(chain.trunk.id, { type: "gap", gap }),
@@ -213,14 +224,15 @@ export class Subscribers {
 
   /** Sends what has gathered, to each reader as far as its credit goes. */
   flush(): void {
+    const counts = this.#ledger.readers;
     for (const delivery of this.#planes.take(this.#now().incarnation)) {
+      counts.offered += delivery.events * delivery.members.length;
       const trunks: string[] = [];
       for (const chain of delivery.members) {
         const { trunk } = chain;
         if (this.#readers.pushDirect(trunk, delivery)) trunks.push(trunk.id);
-        else if (!this.#fallBehind(chain, delivery)) {
-          this.#out.items(trunk.id, this.#readers.push(trunk, delivery));
-        }
+        else if (this.#fallBehind(chain, delivery)) counts.withdrawn += delivery.events;
+        else this.#out.items(trunk.id, this.#readers.push(trunk, delivery));
       }
       if (trunks.length > 0) this.#out.bytes(trunks, delivery.bytes);
     }

@@ -3,6 +3,7 @@ import type { InstanceId } from "../protocol/frame.ts";
 import { isMatch, type Prefix, type Topic } from "../protocol/topic.ts";
 import type { Member } from "./interest-group.ts";
 import type { KeptLog } from "./kept-log.ts";
+import type { RouterLedger } from "./ledger.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 import type { Replay } from "./replay.ts";
@@ -20,13 +21,13 @@ export class Trunk {
   /** Since when its publishers wait for it; undefined while they do not. */
   blockedSinceMs: number | undefined;
 
-  constructor(row: Omit<TrunkRow, "lastSeq">) {
+  constructor(row: Omit<TrunkRow, "lastSeq">, ledger: RouterLedger) {
     this.id = row.id;
     this.instance = row.instance;
     this.connection = row.connection;
     this.terms = row.terms;
     this.prefixes = new Set(row.prefixes);
-    this.outbox = new Outbox(row.terms);
+    this.outbox = new Outbox(row.terms, ledger);
   }
 
   /** What storage keeps of it. `seq`: where a trunk stands that is subscribed to nothing. */

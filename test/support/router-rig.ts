@@ -122,7 +122,10 @@ export class RouterRig {
     return this.takeOf(trunk, "deliver").flatMap(textsOf);
   }
 
+  /** Carries out the effects of a turn; the ledger must balance at the end of every one (rule 38). */
   #apply(effects: readonly RouterEffect[]): void {
+    const { problems } = this.router.ledger;
+    if (problems.length > 0) throw new Error(`the ledger does not balance: ${problems.join("; ")}`);
     for (const effect of effects) {
       if (effect.type !== "persist") continue;
       this.changes.push(effect.change);

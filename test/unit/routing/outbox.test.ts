@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sumCounts } from "../../../src/base/counts.ts";
 import type { Overflow } from "../../../src/protocol/overflow.ts";
+import { RouterLedger } from "../../../src/routing/ledger.ts";
 import { Outbox, type OutboxDelivery, type OutboxItem } from "../../../src/routing/outbox.ts";
 
 const SIZE = 10;
@@ -15,7 +17,11 @@ const delivery = (n: number, size = SIZE): OutboxDelivery => ({
   events: 3,
 });
 const outbox = (overflow: Overflow, windowBytes: number, queueBytes: number) =>
-  new Outbox({ overflow, windowBytes, queueBytes, resume: false });
+  outboxOf(overflow, windowBytes, queueBytes).box;
+const outboxOf = (overflow: Overflow, windowBytes: number, queueBytes: number) => {
+  const ledger = new RouterLedger();
+  return { ledger, box: new Outbox({ overflow, windowBytes, queueBytes, resume: false }, ledger) };
+};
 /** What a reader sees: delivery numbers, and holes as "from-to:events". */
 const seen = (items: readonly OutboxItem[]) =>
   items.map((item) =>
@@ -61,11 +67,11 @@ describe("credit", () => {
 
 describe("overflow", () => {
   test("drop_oldest at the bound keeps all, one past it tells the hole in front of what is left", () => {
-    const box = outbox("drop_oldest", SIZE, 3 * SIZE);
+    const { box, ledger } = outboxOf("drop_oldest", SIZE, 3 * SIZE);
     expect(push(box, 1, 4)).toEqual([1]);
-    expect(box.droppedEvents).toBe(0);
+    expect(ledger.dropped.drop_oldest).toBe(0);
     push(box, 5, 5);
-    expect(box.droppedEvents).toBe(3);
+    expect(ledger.dropped.drop_oldest).toBe(3);
     expect(seen(box.credit("main", { incarnation: 1, seq: 2 }, 100 * SIZE))).toEqual(["2-4:3", 3, 4, 5]);
   });
 
@@ -94,12 +100,12 @@ describe("overflow", () => {
   test.each(["block", "disconnect"] as const)(
     "%s drops nothing and says when the bound is passed",
     (overflow) => {
-      const box = outbox(overflow, SIZE, 2 * SIZE);
+      const { box, ledger } = outboxOf(overflow, SIZE, 2 * SIZE);
       push(box, 1, 3);
       expect(box.isOver).toBe(false);
       push(box, 4, 4);
       expect(box.isOver).toBe(true);
-      expect(box.droppedEvents).toBe(0);
+      expect(sumCounts(ledger.dropped)).toBe(0);
       expect(seen(box.credit("main", { incarnation: 1, seq: 2 }, 100 * SIZE))).toEqual([2, 3, 4]);
       expect(box.isOver).toBe(false);
     },

@@ -32,9 +32,14 @@ describe("checkpoint", () => {
     expect(rig.store.checkpoint).toBeUndefined();
     expect(rig.router.deadlineMs).toBe(rig.nowMs + 1);
     rig.pass(1);
-    expect(rig.store.checkpoint).toEqual({ incarnation: 1, seq: 1, marks: [[instance(2), 1]], lastSeqs: [] });
+    const marks = [[instance(2), 1]];
+    expect(rig.store.checkpoint).toMatchObject({ incarnation: 1, seq: 1, marks, lastSeqs: [] });
     const position = { router: "main", incarnation: 1, seq: 1 };
     rig.receive("s", { type: "credit", position, window: 1 }).turn();
+    // The ledger has changed.
+    expect(rig.router.deadlineMs).toBe(rig.nowMs + quiet);
+    rig.pass(quiet);
+    expect(rig.store.checkpoint?.counts?.readers).toMatchObject({ delivered: 1, inFlight: 0 });
     expect(rig.router.deadlineMs).toBeUndefined();
   });
 
