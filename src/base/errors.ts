@@ -53,6 +53,8 @@ export const ERROR_CODES = {
     1012,
     true,
   ),
+  unknown_node: info("The layout has no such node.", 404, 1008),
+  duplicate_node: info("Another process has joined under the name of this node.", 409, 1008),
   superseded: info("A newer connection of the same client instance took over.", 409, 1008),
   moved: info("The topic belongs to another router in the current table.", 421, 1012, true),
   unavailable: info("A part of the fabric did not answer in time.", 503, 1013, true),

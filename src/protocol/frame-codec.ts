@@ -39,6 +39,7 @@ import {
   replayed,
   uint,
 } from "./frame-fields.ts";
+import { decodeMember, memberFields } from "./member-codec.ts";
 import { toBytes } from "./topic.ts";
 
 /** The frames towards the fabric. */
@@ -137,6 +138,11 @@ function inwardFields(frame: Exclude<Frame, { type: OutwardType }>): unknown[] {
       return [FRAME.gap, gapFields(frame.gap)];
     case "goaway":
       return [FRAME.goaway, frame.reason];
+    case "join":
+    case "watch":
+    case "joined":
+    case "view":
+      return memberFields(frame);
     default:
       return unreachable(frame);
   }

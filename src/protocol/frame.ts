@@ -2,6 +2,7 @@
  * Frames of the native protocol and of trunks: their types and numbers (PROTOCOL.md, "Frames"). The bytes are in
  * frame-codec.ts. This file knows shapes and sizes only; what a frame means is in the session and router engines.
  */
+import { MEMBER_FRAME, type MemberFrame } from "./member-frame.ts";
 import type { Prefix, Topic } from "./topic.ts";
 
 /** Type numbers on the wire. Below 16 towards the fabric, from 16 on towards the peer. */
@@ -26,6 +27,7 @@ export const FRAME = {
   goaway: 25,
   recovered: 26,
   publishRefused: 27,
+  ...MEMBER_FRAME,
 } as const;
 
 /** How the events of a segment are written: lines of canonical JSON v1 messages, or a CBOR sequence of events. */
@@ -237,7 +239,8 @@ export type Frame =
       readonly message: string;
     }
   | { readonly type: "gap"; readonly gap: Gap }
-  | { readonly type: "goaway"; readonly reason: string };
+  | { readonly type: "goaway"; readonly reason: string }
+  | MemberFrame;
 
 export type FrameType = Frame["type"];
 export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;

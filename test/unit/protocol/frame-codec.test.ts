@@ -37,6 +37,9 @@ const range = fc.option(fc.record({ source: text, from: uint, to: uint }), { nil
 const mark = fc.record({ number: uint, hash: bytes(32), range });
 const type = <T extends FrameType>(name: T) => fc.constant(name);
 
+const viewId = fc.record({ life: text, number: uint });
+const departure = fc.record({ name: text, nodeId: text });
+
 const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T }>> } = {
   hello: fc.record({
     type: type("hello"),
@@ -106,6 +109,16 @@ const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T
   }),
   gap: fc.record({ type: type("gap"), gap }),
   goaway: fc.record({ type: type("goaway"), reason: text }),
+  join: fc.record({ type: type("join"), id: uint, name: text, nodeType: text, options: optionsOf }),
+  watch: fc.record({ type: type("watch"), known: fc.option(viewId, { nil: undefined }) }),
+  joined: fc.record({ type: type("joined"), id: uint, nodeId: text, options: optionsOf }),
+  view: fc.record({
+    type: type("view"),
+    id: viewId,
+    base: fc.option(uint, { nil: undefined }),
+    up: fc.array(fc.record({ name: text, nodeType: text, nodeId: text }), { maxLength: 3 }),
+    down: fc.array(departure, { maxLength: 3 }),
+  }),
 };
 const types = Object.keys(FRAMES) as FrameType[];
 const frame: fc.Arbitrary<Frame> = fc.oneof(...Object.values(FRAMES));
