@@ -70,6 +70,8 @@ export const LIMITS = {
   sessionEventsMax: 100_000_000,
   /** How long a native peer that is asked to connect again may stay, ms. */
   goawayMs: 30_000,
+  /** How long a server that is stopped waits for its peers to go, ms. */
+  leaveMs: 1_000,
 
   // Trunks.
   /** Frames a session may have unacknowledged at one router. Few and large beats many and small. */

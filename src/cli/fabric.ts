@@ -3,9 +3,12 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Miniflare, type MiniflareOptions } from "miniflare";
 import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { parseKeys } from "../protocol/access.ts";
 import { bundleWorker, readWorkerConfig, type WorkerConfig } from "./bundle.ts";
 import { PACKAGE_ROOT } from "./package-root.ts";
 import { runtimePids, startGuard, type Guard } from "./processes.ts";
+import { signToken } from "./sign-token.ts";
 import { openStateDir, type StateDir } from "./state-dir.ts";
 
 /** Serves the static files, and only that. */
@@ -41,7 +44,7 @@ export interface Fabric {
   readonly url: string;
   /** The processes of the runtime now. */
   readonly pids: readonly number[];
-  /** Ends the runtime and frees the folder. */
+  /** Asks all peers to go, ends the runtime and frees the folder. */
   close(): Promise<void>;
 }
 
@@ -66,7 +69,9 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   const state = await openStateDir(options.stateDir, options.fresh ?? false);
   const guard = startGuard();
   let miniflare: Miniflare | undefined;
+  let url: string | undefined;
   const close = async () => {
+    if (url !== undefined) await askPeersToGo(url, options.key);
     await miniflare?.dispose();
     guard.release();
     state.release();
@@ -74,14 +79,15 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   try {
     const config = await readWorkerConfig();
     const script = bundleWorker(options.main ?? config.main);
-    const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    const onRestart = () => keepTrack(guard, state, url);
+    const origin = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const onRestart = () => keepTrack(guard, state, origin);
     miniflare = new Miniflare(runtimeOptions(options, config, script, { host, port }, state, onRestart));
     await miniflare.ready;
-    keepTrack(guard, state, url);
-    await healthy(url);
+    keepTrack(guard, state, origin);
+    await healthy(origin);
+    url = origin;
     return {
-      url,
+      url: origin,
       close,
       get pids() {
         return runtimePids();
@@ -205,6 +211,20 @@ function isAddressInUse(error: unknown): boolean {
 
 function portTaken(host: string, port: number, cause: unknown): FabricError {
   return new FabricError("in_use", `port ${port} of ${host} is taken; pass another --port`, { cause });
+}
+
+/** Peers that are asked come back by themselves; nobody waits for a runtime that does not answer any more. */
+async function askPeersToGo(url: string, key: string | undefined): Promise<void> {
+  const headers =
+    key === undefined
+      ? {}
+      : { Authorization: `Bearer ${await signToken(parseKeys(key)[0], { admin: true })}` };
+  try {
+    const signal = AbortSignal.timeout(2 * LIMITS.leaveMs);
+    await (await fetch(`${url}/v1/goaway`, { method: "POST", headers, signal })).arrayBuffer();
+  } catch {
+    // It has ended before us, as a signal to the whole group does.
+  }
 }
 
 async function healthy(url: string): Promise<void> {

@@ -1,11 +1,11 @@
 /** `selvedge token init|create`: the key of a deployment, and tokens signed with it. Needs no connection. */
 import { randomBytes } from "node:crypto";
 import type { CAC } from "cac";
-import { SignJWT } from "jose";
 import { LIMITS } from "../base/limits.ts";
-import { TOKEN_ALGORITHM, grantOf, parseKeys, type Claims } from "../protocol/access.ts";
+import { grantOf, parseKeys, type Claims } from "../protocol/access.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { optionTexts } from "./option-texts.ts";
+import { signToken } from "./sign-token.ts";
 
 const SECRET_COMMAND = "wrangler secret put SELVEDGE_KEY";
 const ID_BYTES = 4;
@@ -77,11 +77,7 @@ async function create(options: CreateOptions, argv: readonly string[]): Promise<
     throw new UsageError("the token would grant nothing: give --publish, --subscribe, --logs or --admin");
   }
   const expiresAt = expiryOf(String(options.expires));
-  const jwt = new SignJWT({ ...claims })
-    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: "JWT", ...(key.id === "" ? {} : { kid: key.id }) })
-    .setIssuedAt();
-  if (expiresAt !== undefined) jwt.setExpirationTime(expiresAt);
-  const token = await jwt.sign(key.secret);
+  const token = await signToken(key, claims, expiresAt);
   if (options.json) console.log(JSON.stringify({ token, claims, expires: expiresAt?.toISOString() ?? null }));
   else console.log(token);
   return EXIT.ok;

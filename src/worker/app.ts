@@ -7,6 +7,7 @@ import { authenticate, challengeOf } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
 import { changeLogger, showLayout } from "./layout-routes.ts";
 import { flushLogs, listLogs, readLogRecords, statLogs } from "./logs-routes.ts";
+import { askToLeave } from "./leave-route.ts";
 import { metricsOf } from "./metrics.ts";
 import { publishEvents } from "./publish-route.ts";
 import { VERSION } from "./version.ts";
@@ -36,6 +37,7 @@ app.post("/v1/logs/flush", (c) => flushLogs(c.env, c.var.grant, c.req.queries("s
 app.post("/v1/publish", (c) => publishEvents(c.env, c.var.grant, c.req.raw));
 
 app.get("/v1/cluster", (c) => showLayout(c.env, c.var.grant));
+app.post("/v1/goaway", (c) => askToLeave(c.var.grant));
 app.put("/v1/cluster/loggers/:name", (c) => changeLogger(c.env, c.var.grant, c.req.param("name"), c.req.raw));
 
 for (const path of ["/v1/messages/json", "/v1/connect"]) {

@@ -20,15 +20,33 @@ interface Buffered {
   readonly bufferedBytes: number;
 }
 
-/** Sessions of this isolate, for the bound of their buffers (rule 12). */
-const sessions = new Set<Buffered>();
+/** Sessions of this isolate. */
+const drivers = new Set<SessionDriver>();
+/** Whether its server is about to stop. */
+let isLeaving = false;
 
-/** Whether the isolate has room for the buffers of another session. */
+/** Whether the isolate takes another session: it has a bound of all buffers (rule 12), and does not when it leaves. */
 export function hasRoom(): boolean {
+  if (isLeaving) return false;
   let sum = 0;
-  for (const session of sessions) sum += session.bufferedBytes;
+  for (const driver of drivers) sum += driver.bufferedBytes;
   return sum < LIMITS.isolateBufferBytesMax;
 }
+
+/**
+ * Asks the peers of all sessions to connect again, and takes no more (rule 15). Answers, when all have gone or after a
+ * while, with how many are still there.
+ */
+export async function leave(reason: string): Promise<number> {
+  isLeaving = true;
+  for (const driver of drivers) driver.askToLeave(reason);
+  for (let waitedMs = 0; drivers.size > 0 && waitedMs < LIMITS.leaveMs; waitedMs += LEAVE_POLL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, LEAVE_POLL_MS));
+  }
+  return drivers.size;
+}
+
+const LEAVE_POLL_MS = 20;
 
 export class SessionDriver {
   readonly #peer: WebSocket;
@@ -39,6 +57,8 @@ export class SessionDriver {
     (task) => void setImmediate(task),
     () => this.#flush(),
   );
+  /** Resolved by another request, whose context may not touch the sockets of this one; what follows runs in ours. */
+  readonly #leaving = Promise.withResolvers<string>();
   #isDone = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -47,13 +67,29 @@ export class SessionDriver {
     this.#peer = peer;
     this.#session = session;
     this.#ports = ports;
-    sessions.add(session);
+    drivers.add(this);
     this.#armTimer();
+    void this.#leaving.promise.then((reason) => this.#goAway(reason));
+  }
+
+  /** What the session holds, bytes. */
+  get bufferedBytes(): number {
+    return this.#session.bufferedBytes;
   }
 
   /** To be called after any input of the peer. */
   inputTaken(): void {
     this.#gather.due();
+  }
+
+  askToLeave(reason: string): void {
+    this.#leaving.resolve(reason);
+  }
+
+  #goAway(reason: string): void {
+    if (this.#isDone) return;
+    this.#session.goAway(reason, Date.now());
+    this.#flush();
   }
 
   #flush(): void {
@@ -85,7 +121,7 @@ export class SessionDriver {
         return this.#ports.log?.(effect.frame);
       case "done":
         this.#isDone = true;
-        sessions.delete(this.#session);
+        drivers.delete(this);
         return this.#ports.done();
     }
   }

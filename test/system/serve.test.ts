@@ -1,12 +1,17 @@
 /** `selvedge serve` as users start, end and kill it. */
 import { readdirSync, readFileSync } from "node:fs";
+import { on } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { string } from "../../src/data/value.ts";
 import { liveRuntimePids } from "../../src/cli/processes.ts";
+import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
+import { SUBPROTOCOL } from "../../src/protocol/handshake.ts";
 import { connect } from "../../src/sdk/index.ts";
 import { runCli } from "../support/cli.ts";
+import { JsonClient, endpointUrl } from "../support/json-v1-client.ts";
+import { hello } from "../support/router-rig.ts";
 import { startServe, type ServeOptions, type ServeProcess } from "../support/fabric.ts";
 
 const started: ServeProcess[] = [];
@@ -15,6 +20,13 @@ const serve = async (options: ServeOptions = {}) => {
   started.push(process);
   return process;
 };
+
+/** The frames that a socket receives, in order. */
+async function* frameTypes(socket: WebSocket): AsyncGenerator<string> {
+  for await (const [event] of on(socket, "message")) {
+    yield decodeFrame(new Uint8Array((event as { data: ArrayBuffer }).data)).type;
+  }
+}
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((process) => process.dispose()));
@@ -65,6 +77,19 @@ test("a signal to the whole group, as Ctrl-C in a terminal sends it, ends serve 
   expect(await fabric.stop()).toBe(0);
   expect(liveRuntimePids(fabric.runtimePids)).toEqual([]);
   expect(groupOf(fabric.pid)).toEqual([]);
+});
+
+test("R15 H-10 a server that is stopped tells its peers: JSON v1 by 1001, a native one by goaway", async () => {
+  const fabric = await serve();
+  const json = await JsonClient.subscribed(fabric.url, []);
+  const native = new WebSocket(endpointUrl(fabric.url, "/v1/connect"), SUBPROTOCOL);
+  native.binaryType = "arraybuffer";
+  native.addEventListener("open", () => native.send(encodeFrame(hello(7))));
+  const frames = frameTypes(native);
+  expect((await frames.next()).value).toBe("welcome");
+  expect(await fabric.stop("SIGTERM")).toBe(0);
+  expect(await json.closed).toEqual({ code: 1001, reason: "shutting_down" });
+  expect((await frames.next()).value).toBe("goaway");
 });
 
 test("a taken port is an error that names it, status 1", async () => {
