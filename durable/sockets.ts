@@ -37,6 +37,27 @@ export class Sockets {
     return this.#ctx.getTags(socket)[0] ?? "";
   }
 
+  /** What was attached to each open socket that has something attached. It outlives sleep. */
+  attachments<T>(): ReadonlyMap<string, T> {
+    const out = new Map<string, T>();
+    for (const [id, socket] of this.#byId) {
+      const attached = socket.deserializeAttachment() as T | null;
+      if (attached !== null) out.set(id, attached);
+    }
+    return out;
+  }
+
+  /** Attaches a value (16 KB at most), in place of what was attached before. */
+  attach(id: string, value: unknown): void {
+    this.#byId.get(id)?.serializeAttachment(value);
+  }
+
+  /** When the runtime last answered a message of the socket by itself, ms. */
+  lastAutoResponseMs(id: string): number | undefined {
+    const socket = this.#byId.get(id);
+    return socket === undefined ? undefined : this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+  }
+
   /** Sends unless the socket is gone; its close event tells the rest. */
   send(id: string, bytes: Uint8Array): void {
     try {

@@ -5,6 +5,7 @@ import { isUpgrade, upgrade } from "./worker/upgrade.ts";
 
 export { ClusterLayout } from "../durable/cluster-layout.ts";
 export { LogWriter } from "../durable/log-writer.ts";
+export { Membership } from "../durable/membership.ts";
 export { TopicRouter } from "../durable/topic-router.ts";
 
 export default {

@@ -213,7 +213,9 @@ export class Membership {
     const member = { name, nodeType, nodeId };
     this.#entries.set(name, { member, liveness, trunk, atMs: nowMs });
     this.#changed.add(name);
-    this.#sweepDueMs = Math.min(this.#sweepDueMs, nowMs + LIMITS.nodeSilenceMs);
+    if (liveness === "heartbeat") {
+      this.#sweepDueMs = Math.min(this.#sweepDueMs, nowMs + LIMITS.nodeSilenceMs);
+    }
   }
 
   #watch(trunk: Trunk, { known }: FrameOf<"watch">): void {

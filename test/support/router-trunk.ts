@@ -15,6 +15,8 @@ export class Trunk {
     socket.binaryType = "arraybuffer";
     socket.accept();
     socket.addEventListener("message", ({ data }) => {
+      // The answer to a heartbeat is a text.
+      if (typeof data === "string") return;
       const frame = decodeFrame(new Uint8Array(data as ArrayBuffer));
       if (frame.type === "deliver") this.#consumed(frame);
       const waiting = this.#waiting.shift();

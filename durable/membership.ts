@@ -1,0 +1,142 @@
+/**
+ * Membership: the object around the engine of src/membership/membership.ts. It accepts trunks, applies each turn
+ * (storage first, then sends) and lets the runtime answer heartbeats, so that they neither wake nor cost it.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { Gather } from "../src/base/gather.ts";
+import { LIMITS } from "../src/base/limits.ts";
+import { HEARTBEAT } from "../src/membership/heartbeat.ts";
+import { Membership as Engine } from "../src/membership/membership.ts";
+import type { MembershipCommit, TrunkState } from "../src/membership/membership-state.ts";
+import type { Member } from "../src/protocol/member-frame.ts";
+import { AlarmQueue } from "./alarm.ts";
+import type { ObjectEnv } from "./env.ts";
+import { MembershipTables } from "./membership-tables.ts";
+import { Sockets } from "./sockets.ts";
+import { trace } from "./trace.ts";
+
+/** Figures for metrics and tests. */
+export interface MembershipStat {
+  readonly view: number;
+  readonly nodes: number;
+  readonly watchers: number;
+  readonly trunks: number;
+}
+
+export class Membership extends DurableObject<ObjectEnv> {
+  readonly #tables: MembershipTables;
+  readonly #sockets: Sockets;
+  readonly #engine: Engine;
+  readonly #gather = new Gather(
+    (task) => void setImmediate(task),
+    () => this.#turn(),
+  );
+  readonly #alarm: AlarmQueue<"check">;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Infinity;
+
+  constructor(ctx: DurableObjectState, env: ObjectEnv) {
+    super(ctx, env);
+    this.#tables = new MembershipTables(ctx.storage, () => crypto.randomUUID());
+    this.#sockets = new Sockets(ctx);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(HEARTBEAT.ask, HEARTBEAT.answer));
+    this.#engine = new Engine(
+      this.#tables.load(),
+      this.#sockets.attachments<TrunkState>(),
+      (trunk) => this.#sockets.lastAutoResponseMs(trunk),
+      Date.now(),
+    );
+    this.#alarm = new AlarmQueue(ctx.storage);
+    this.#armAlarm();
+    this.#gather.dueLater();
+  }
+
+  /** A trunk: the upgrade of a session's WebSocket. */
+  override fetch(request: Request): Response {
+    if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    return this.#sockets.accept(crypto.randomUUID());
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : new Uint8Array(message);
+    this.#guard(() => this.#engine.receive(this.#sockets.idOf(socket), bytes));
+    this.#gather.due();
+  }
+
+  override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    this.#engine.closed(this.#sockets.idOf(socket), code);
+    this.#sockets.closed(socket, code, reason);
+    this.#gather.due();
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.webSocketClose(socket, 1011, "error");
+  }
+
+  /** Starts an object that died while nodes were there: they are down when they do not come back. */
+  override async alarm(): Promise<void> {
+    await this.#alarm.fire(
+      Date.now(),
+      () => this.#turn(),
+      (error) => trace("membership.alarm_failed", { error: String(error) }),
+    );
+    this.#armAlarm();
+  }
+
+  /** The nodes that are there. */
+  nodes(): readonly Member[] {
+    return this.#engine.members;
+  }
+
+  stat(): MembershipStat {
+    return { ...this.#engine.stat, nodes: this.#engine.members.length };
+  }
+
+  #turn(): void {
+    this.#guard(() => {
+      for (const effect of this.#engine.turn(Date.now())) {
+        if (effect.type === "commit") this.#commit(effect.commit);
+        else if (effect.type === "attach") this.#sockets.attach(effect.trunk, effect.state);
+        else if (effect.type === "close") this.#sockets.close(effect.trunk, effect.code, effect.reason);
+        else for (const id of effect.trunks) this.#sockets.send(id, effect.bytes);
+      }
+      this.#armTimer();
+      this.#armAlarm();
+    });
+  }
+
+  #commit(commit: MembershipCommit): void {
+    this.ctx.storage.transactionSync(() => this.#tables.apply(commit));
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      // Memory and storage may disagree now: start again from storage (rule 35).
+      trace("membership.turn_failed", { error: String(error) });
+      this.ctx.abort("turn failed");
+    }
+  }
+
+  #armAlarm(): void {
+    const hasNodes = this.#engine.members.length > 0;
+    if (!hasNodes) this.#alarm.set("check", undefined);
+    else if (this.#alarm.nextMs === undefined) this.#alarm.set("check", Date.now() + LIMITS.memberCheckMs);
+  }
+
+  /** A pending timer keeps the object awake, which is what its deadlines ask for. It may come early: nothing is due. */
+  #armTimer(): void {
+    const deadlineMs = this.#engine.deadlineMs ?? Infinity;
+    if (deadlineMs === Infinity || (this.#timer !== undefined && this.#timerMs <= deadlineMs)) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = deadlineMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#turn();
+      },
+      Math.max(1, deadlineMs - Date.now()),
+    );
+  }
+}
