@@ -2,7 +2,9 @@
 import { MAJOR, SIMPLE } from "./cbor-reader.ts";
 
 const FIRST_BYTES = 256;
-const UINT32_END = 2n ** 32n;
+const UINT32_END = 2 ** 32;
+/** From here on the platform's encoder is faster than a loop, its call included. */
+const LONG_TEXT = 24;
 const encoder = new TextEncoder();
 
 export class CborWriter {
@@ -22,7 +24,12 @@ export class CborWriter {
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return this.copy(0, this.#at);
+  }
+
+  /** A copy of a part of it. */
+  copy(start: number, end: number): Uint8Array {
+    return this.#bytes.slice(start, end);
   }
 
   #room(count: number): number {
@@ -43,33 +50,33 @@ export class CborWriter {
   }
 
   #head(major: number, argument: number): void {
+    const type = major << 5;
     if (argument < 24) {
-      this.#byte((major << 5) | argument);
+      this.#byte(type | argument);
     } else if (argument < 0x100) {
-      this.#byte((major << 5) | 24);
-      this.#byte(argument);
-    } else if (argument < 0x10000) {
-      this.#byte((major << 5) | 25);
       const at = this.#room(2);
-      this.#view.setUint16(at, argument);
+      this.#bytes[at] = type | 24;
+      this.#bytes[at + 1] = argument;
+    } else if (argument < 0x10000) {
+      const at = this.#room(3);
+      this.#bytes[at] = type | 25;
+      this.#view.setUint16(at + 1, argument);
     } else {
-      this.#byte((major << 5) | 26);
-      const at = this.#room(4);
-      this.#view.setUint32(at, argument);
+      const at = this.#room(5);
+      this.#bytes[at] = type | 26;
+      this.#view.setUint32(at + 1, argument);
     }
   }
 
   /** -2^64 to 2^64-1. */
   integer(value: bigint): void {
-    const major = value < 0n ? MAJOR.negative : MAJOR.uint;
-    const argument = value < 0n ? -1n - value : value;
-    if (argument < UINT32_END) {
-      this.#head(major, Number(argument));
-    } else {
-      this.#byte((major << 5) | 27);
-      const at = this.#room(8);
-      this.#view.setBigUint64(at, argument);
-    }
+    const rounded = Number(value);
+    if (rounded >= 0 && rounded < UINT32_END) return this.#head(MAJOR.uint, rounded);
+    if (rounded < 0 && rounded >= -UINT32_END) return this.#head(MAJOR.negative, -1 - rounded);
+    const isNegative = rounded < 0;
+    const at = this.#room(9);
+    this.#bytes[at] = ((isNegative ? MAJOR.negative : MAJOR.uint) << 5) | 27;
+    this.#view.setBigUint64(at + 1, isNegative ? -1n - value : value);
   }
 
   bytes(value: Uint8Array): void {
@@ -80,12 +87,20 @@ export class CborWriter {
 
   text(value: string): void {
     const start = this.#at;
-    this.#head(MAJOR.text, value.length);
-    const at = this.#room(value.length);
-    for (let i = 0; i < value.length; i++) {
+    const { length } = value;
+    this.#head(MAJOR.text, length);
+    const at = this.#room(length);
+    const bytes = this.#bytes;
+    if (length >= LONG_TEXT) {
+      // Has no room for a character of more than one byte, so it reads less of such a text.
+      const { read } = encoder.encodeInto(value, bytes.subarray(at, at + length));
+      if (read < length) this.#wideText(start, value);
+      return;
+    }
+    for (let i = 0; i < length; i++) {
       const c = value.charCodeAt(i);
       if (c >= 0x80) return this.#wideText(start, value);
-      this.#bytes[at + i] = c;
+      bytes[at + i] = c;
     }
   }
 

@@ -9,16 +9,15 @@ function fail(why: string): never {
   throw new FabricError("deserialization_failed", `CBOR: ${why}`);
 }
 
-/** The bytes of each item, views. Throws `deserialization_failed` unless all are arrays and the last one is whole. */
-export function splitSequence(bytes: Uint8Array): Uint8Array[] {
-  const items: Uint8Array[] = [];
+/** Where each item ends. Throws `deserialization_failed` unless all are arrays and the last one is whole. */
+export function itemEnds(bytes: Uint8Array): number[] {
+  const ends: number[] = [];
   for (let at = 0; at < bytes.length;) {
     if (bytes[at]! >> 5 !== MAJOR.array) fail("not an array");
-    const end = skipItem(bytes, at);
-    items.push(bytes.subarray(at, end));
-    at = end;
+    at = skipItem(bytes, at);
+    ends.push(at);
   }
-  return items;
+  return ends;
 }
 
 /** Where the item that begins at `at` ends. */

@@ -18,6 +18,7 @@ export type ClientStatus = "connecting" | "open" | "waiting" | "closed";
 export class Connector {
   readonly #random: () => number;
   readonly #emit: (effect: ConnectorEffect) => void;
+  readonly #retryMs: number | undefined;
   #last = 0;
   #active: number | undefined;
   #attempt: number | undefined;
@@ -26,10 +27,14 @@ export class Connector {
   #giveUpAtMs = Infinity;
   #isOver = false;
 
-  /** @param random A number from 0 up to 1. */
-  constructor(random: () => number, emit: (effect: ConnectorEffect) => void) {
+  /**
+   * @param random A number from 0 up to 1.
+   * @param retryMs The wait before each next attempt, instead of one that grows.
+   */
+  constructor(random: () => number, emit: (effect: ConnectorEffect) => void, retryMs?: number) {
     this.#random = random;
     this.#emit = emit;
+    this.#retryMs = retryMs;
   }
 
   /** The connection in use. */
@@ -126,7 +131,7 @@ export class Connector {
   #retry(nowMs: number): void {
     const limitMs = Math.min(LIMITS.reconnectMaxMs, LIMITS.reconnectMs * 2 ** this.#failures);
     this.#failures++;
-    const retryInMs = Math.round((limitMs / 2) * (1 + this.#random()));
+    const retryInMs = this.#retryMs ?? Math.round((limitMs / 2) * (1 + this.#random()));
     this.#retryAtMs = nowMs + retryInMs;
     if (this.#active === undefined) this.#emit({ type: "lost", retryInMs });
   }

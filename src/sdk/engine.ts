@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly windowBytes: number;
   /** A number from 0 up to 1, for the jitter of reconnects. */
   readonly random: () => number;
+  /** The wait between attempts to connect, ms; without it, it grows. */
+  readonly retryMs?: number | undefined;
 }
 
 export class NativeEngine implements ClientEngine {
@@ -60,7 +62,7 @@ export class NativeEngine implements ClientEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#ledger = new CreditLedger(options.windowBytes);
-    this.#connector = new Connector(options.random, (effect) => this.#effects.push(effect));
+    this.#connector = new Connector(options.random, (effect) => this.#effects.push(effect), options.retryMs);
   }
 
   drain(): readonly ClientEffect[] {

@@ -1,11 +1,11 @@
 /**
- * A run of events with one topic from one publisher, as it came: what subscribers are given. It is taken apart once,
- * however many of them want it, and only when one does.
+ * A run of events with one topic from one publisher, as it came: what subscribers are given. It is taken apart only when
+ * one of them wants it, and its events are objects only while somebody has them.
  */
 import { FabricError } from "../base/errors.ts";
 import { ENCODING, type InstanceId, type Segment } from "../protocol/frame.ts";
 import { textOf, type Topic } from "../protocol/topic.ts";
-import { splitSequence } from "./cbor-split.ts";
+import { CborEvents } from "./cbor-events.ts";
 import { ReceivedEvent } from "./received-event.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
@@ -14,6 +14,10 @@ interface RunMarks {
   readonly isOwn?: boolean;
   readonly isHistory?: boolean;
 }
+
+type Source =
+  | { readonly type: "cbor"; readonly events: CborEvents }
+  | { readonly type: "texts"; readonly texts: readonly string[] };
 
 export class EventRun {
   readonly topic: Topic;
@@ -24,6 +28,9 @@ export class EventRun {
   /** Whether it is of the past that a subscription asked for. */
   readonly isHistory: boolean;
   #segment: Segment | undefined;
+  #source: Source | undefined;
+  #topicText = "";
+  #isShared = false;
   #events: readonly ReceivedEvent[] | undefined;
 
   private constructor(topic: Topic, publisher: InstanceId, { isOwn = false, isHistory = false }: RunMarks) {
@@ -42,31 +49,56 @@ export class EventRun {
   /** One event that came as a JSON v1 message. */
   static ofText(topic: Topic, text: string): EventRun {
     const run = new EventRun(topic, "", {});
-    run.#events = [ReceivedEvent.ofText(textOf(topic), text, "")];
+    run.#topicText = textOf(topic);
+    run.#source = { type: "texts", texts: [text] };
     return run;
   }
 
-  /** The events, in order. Throws `deserialization_failed` when the bytes are not what they claim. */
+  /** How many events there are. Throws `deserialization_failed` when the bytes are not what they claim. */
+  get count(): number {
+    const source = this.#opened();
+    return source.type === "cbor" ? source.events.count : source.texts.length;
+  }
+
+  /** The event at this place, undefined behind the last one. Throws like `count`. */
+  event(index: number): ReceivedEvent | undefined {
+    if (this.#isShared) return this.events[index];
+    return index < this.count ? this.#make(index) : undefined;
+  }
+
+  /** Several want the events: each is decoded once for all of them. */
+  share(): void {
+    this.#isShared = true;
+  }
+
+  /** All of them, the same objects for whoever asks. Throws like `count`. */
   get events(): readonly ReceivedEvent[] {
-    if (this.#events === undefined) {
-      this.#events = eventsOf(this.#segment!, this.publisher);
+    return (this.#events ??= Array.from({ length: this.count }, (_, i) => this.#make(i)));
+  }
+
+  #make(index: number): ReceivedEvent {
+    const source = this.#opened();
+    return source.type === "cbor"
+      ? ReceivedEvent.ofCbor(this.#topicText, source.events, index, this.publisher)
+      : ReceivedEvent.ofText(this.#topicText, source.texts[index]!, this.publisher);
+  }
+
+  #opened(): Source {
+    if (this.#source === undefined) {
+      this.#source = sourceOf(this.#segment!);
       this.#segment = undefined;
+      this.#topicText = textOf(this.topic);
     }
-    return this.#events;
+    return this.#source;
   }
 }
 
-function eventsOf(segment: Segment, publisher: InstanceId): ReceivedEvent[] {
-  const topic = textOf(segment.topic);
-  const events =
-    segment.encoding === ENCODING.cbor
-      ? splitSequence(segment.payload).map((b) => ReceivedEvent.ofCbor(topic, b, publisher))
-      : decoder
-          .decode(segment.payload)
-          .split("\n")
-          .map((line) => ReceivedEvent.ofText(topic, line, publisher));
-  if (events.length !== segment.count) {
-    throw new FabricError("deserialization_failed", `segment: ${events.length} events, not ${segment.count}`);
-  }
-  return events;
+function sourceOf({ encoding, payload, count }: Segment): Source {
+  const isCbor = encoding === ENCODING.cbor;
+  const source: Source = isCbor
+    ? { type: "cbor", events: new CborEvents(payload) }
+    : { type: "texts", texts: decoder.decode(payload).split("\n") };
+  const found = source.type === "cbor" ? source.events.count : source.texts.length;
+  if (found === count) return source;
+  throw new FabricError("deserialization_failed", `segment: ${found} events, not ${count}`);
 }

@@ -121,7 +121,7 @@ export class StreamSubscriber implements EventStream, Subscriber {
   /** The next event that waits. A run is released when something behind its last event is asked for. */
   #take(): ReceivedEvent | undefined {
     for (let first = this.#queue[this.#head]; first !== undefined; first = this.#queue[this.#head]) {
-      const event = first.run.events[this.#next];
+      const event = first.run.event(this.#next);
       if (event !== undefined) {
         this.#next++;
         return event;

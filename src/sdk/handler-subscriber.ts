@@ -22,10 +22,7 @@ export class HandlerSubscriber implements Subscriber {
 
   take(run: EventRun, delivery: Delivery): void {
     try {
-      for (const event of run.events) {
-        if (this.#isOver) return;
-        this.#give(event, delivery);
-      }
+      for (let i = 0; i < run.count && !this.#isOver; i++) this.#give(run.event(i)!, delivery);
     } catch (error) {
       report(error);
     }

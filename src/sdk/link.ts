@@ -17,6 +17,7 @@ export class Link {
   readonly #engine: ClientEngine;
   readonly #options: SocketOptions;
   readonly #handlers: LinkHandlers;
+  readonly #openSocket: typeof openSocket;
   readonly #sockets = new Map<number, Socket>();
   #status: ClientStatus | undefined;
   #isPerforming = false;
@@ -26,10 +27,12 @@ export class Link {
   /** Whether anything ever answered as a WebSocket. */
   wasAnswered = false;
 
-  constructor(engine: ClientEngine, options: SocketOptions, handlers: LinkHandlers) {
+  /** @param open Opens a connection where that is not the platform's WebSocket. */
+  constructor(engine: ClientEngine, options: SocketOptions, handlers: LinkHandlers, open = openSocket) {
     this.#engine = engine;
     this.#options = options;
     this.#handlers = handlers;
+    this.#openSocket = open;
   }
 
   /** What the sockets have taken and not sent yet, bytes. */
@@ -103,7 +106,7 @@ export class Link {
       take(Date.now());
       this.perform();
     };
-    const socket = openSocket(this.#options, {
+    const socket = this.#openSocket(this.#options, {
       opened: () => {
         this.wasAnswered = true;
         input((nowMs) => this.#engine.connected(connection, nowMs));

@@ -8,9 +8,17 @@ import type { Topic } from "../protocol/topic.ts";
 import { writeEvent } from "../protocol/transcode.ts";
 
 const encoder = new TextEncoder();
+const CHUNK_KEPT_BYTES = 2 * LIMITS.publishFrameBytes;
+
+/** A buffer that runs of CBOR stand in, one behind the other: many topics cost no more than one. */
+interface Chunk {
+  writer: CborWriter;
+  /** Runs in it that wait. */
+  waiting: number;
+}
 
 type Body =
-  | { readonly type: "cbor"; readonly writer: CborWriter }
+  | { readonly type: "cbor"; readonly chunk: Chunk; readonly start: number }
   | { readonly type: "text"; readonly texts: string[] }
   | { readonly type: "segment"; readonly segment: Segment };
 
@@ -29,6 +37,9 @@ export interface Taken {
 export class PublishRuns {
   #runs: Run[] = [];
   #bytes = 0;
+  /** Where events are written now, and one that is empty again. */
+  #chunk: Chunk = emptyChunk();
+  #spare: Chunk | undefined;
 
   /** What waits, bytes (of ASCII text). */
   get bytes(): number {
@@ -41,8 +52,8 @@ export class PublishRuns {
 
   /** Adds an event; it is encoded now. Throws `invalid_data` for what has no encoding, `too_large`. */
   pushEvent(topic: Topic, event: FabricEvent): void {
-    const run = this.#openRun(topic, "cbor") ?? { topic, body: cborBody(), count: 0, bytes: 0 };
-    const { writer } = run.body as Extract<Body, { type: "cbor" }>;
+    const run = this.#openRun(topic, "cbor") ?? { topic, body: this.#cborBody(), count: 0, bytes: 0 };
+    const { writer } = this.#chunk;
     const before = writer.length;
     try {
       writeEvent(writer, event);
@@ -87,7 +98,7 @@ export class PublishRuns {
     }
     this.#runs.splice(0, taken.length);
     this.#bytes -= LIMITS.publishFrameBytes - room;
-    return { segments: taken.map(segmentOf), count };
+    return { segments: taken.map((run) => this.#segmentOf(run)), count };
   }
 
   /** The run that more may be added to: the last one, while it is of the same kind and not full. */
@@ -98,15 +109,44 @@ export class PublishRuns {
   }
 
   #grow(run: Run, count: number, bytes: number): void {
-    if (this.#runs.at(-1) !== run) this.#runs.push(run);
+    if (this.#runs.at(-1) !== run) {
+      this.#runs.push(run);
+      if (run.body.type === "cbor") run.body.chunk.waiting++;
+    }
     run.count += count;
     run.bytes += bytes;
     this.#bytes += bytes;
   }
-}
 
-function cborBody(): Body {
-  return { type: "cbor", writer: new CborWriter() };
+  #cborBody(): Body {
+    if (this.#chunk.writer.length >= LIMITS.publishFrameBytes) {
+      this.#chunk = this.#spare ?? emptyChunk();
+      this.#spare = undefined;
+    }
+    return { type: "cbor", chunk: this.#chunk, start: this.#chunk.writer.length };
+  }
+
+  #segmentOf({ topic, body, count, bytes }: Run): Segment {
+    switch (body.type) {
+      case "segment":
+        return body.segment;
+      case "text":
+        return { topic, encoding: ENCODING.json, count, payload: encoder.encode(body.texts.join("\n")) };
+      case "cbor": {
+        const payload = body.chunk.writer.copy(body.start, body.start + bytes);
+        this.#leave(body.chunk);
+        return { topic, encoding: ENCODING.cbor, count, payload };
+      }
+    }
+  }
+
+  /** A run of the chunk is gone. One that is empty is used again, unless large events have made it larger than most. */
+  #leave(chunk: Chunk): void {
+    if (--chunk.waiting > 0) return;
+    if (chunk.writer.length > CHUNK_KEPT_BYTES) chunk.writer = new CborWriter();
+    else chunk.writer.rewind(0);
+    if (chunk !== this.#chunk) this.#spare = chunk;
+  }
 }
 
 function assertSize(bytes: number): void {
@@ -114,9 +154,6 @@ function assertSize(bytes: number): void {
   throw new FabricError("too_large", `event has ${bytes} bytes, at most ${LIMITS.eventBytesMax} are allowed`);
 }
 
-function segmentOf({ topic, body, count }: Run): Segment {
-  if (body.type === "segment") return body.segment;
-  return body.type === "cbor"
-    ? { topic, encoding: ENCODING.cbor, count, payload: body.writer.finish() }
-    : { topic, encoding: ENCODING.json, count, payload: encoder.encode(body.texts.join("\n")) };
+function emptyChunk(): Chunk {
+  return { writer: new CborWriter(), waiting: 0 };
 }

@@ -3,8 +3,8 @@ import { toHex } from "./hex.ts";
 import { formatDataMessage, parseDataMessage } from "../protocol/data-message.ts";
 import type { EventMetadata, FabricEvent } from "../protocol/event.ts";
 import type { InstanceId } from "../protocol/frame.ts";
-import { decodeEvents } from "../protocol/transcode.ts";
 import type { Value } from "../data/value.ts";
+import type { CborEvents } from "./cbor-events.ts";
 import { replyTopicOf } from "./reply-topic.ts";
 
 /** An event under its topic. Text and parts are made from one another when they are asked for. */
@@ -12,7 +12,8 @@ export class ReceivedEvent {
   readonly topic: string;
   readonly #publisher: InstanceId;
   #text: string | undefined;
-  #bytes: Uint8Array | undefined;
+  #source: CborEvents | undefined;
+  #index = 0;
   #event: FabricEvent | undefined;
 
   private constructor(topic: string, publisher: InstanceId) {
@@ -27,18 +28,20 @@ export class ReceivedEvent {
     return event;
   }
 
-  /** @internal From its CBOR. */
-  static ofCbor(topic: string, bytes: Uint8Array, publisher: InstanceId): ReceivedEvent {
+  /** @internal The one at this place of a CBOR segment. */
+  static ofCbor(topic: string, source: CborEvents, index: number, publisher: InstanceId): ReceivedEvent {
     const event = new ReceivedEvent(topic, publisher);
-    event.#bytes = bytes;
+    event.#source = source;
+    event.#index = index;
     return event;
   }
 
-  /** A Zeek identifier with its module where it has one. Decodes the event, as `args` and `metadata` do. */
+  /** A Zeek identifier with its module where it has one. Cheap: what else the event holds is not decoded for it. */
   get name(): string {
-    return this.#parts.name;
+    return this.#event?.name ?? this.#source?.name(this.#index) ?? this.#parts.name;
   }
 
+  /** The arguments. The first read decodes the event, as that of `metadata` and `replyTo` does. */
   get args(): readonly Value[] {
     return this.#parts.args;
   }
@@ -64,9 +67,8 @@ export class ReceivedEvent {
 
   get #parts(): FabricEvent {
     if (this.#event === undefined) {
-      this.#event =
-        this.#bytes === undefined ? parseDataMessage(this.#text!).event : decodeEvents(this.#bytes, 1)[0]!;
-      this.#bytes = undefined;
+      this.#event = this.#source?.event(this.#index) ?? parseDataMessage(this.#text!).event;
+      this.#source = undefined;
     }
     return this.#event;
   }

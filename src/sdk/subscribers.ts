@@ -37,11 +37,9 @@ export class Subscribers {
 
   /** Gives a run to each subscriber of its topic, once however many of its prefixes match. */
   dispatch(run: EventRun, delivery: Delivery): void {
-    for (const subscriber of this.#match(run.topic)) {
-      const { isLocal, history } = subscriber.interest;
-      const isWanted = run.isHistory ? history !== undefined : isLocal || !run.isOwn;
-      if (isWanted) subscriber.take(run, delivery);
-    }
+    const wanting = this.#match(run.topic).filter(({ interest }) => isWanted(run, interest));
+    if (wanting.length > 1) run.share();
+    for (const subscriber of wanting) subscriber.take(run, delivery);
   }
 
   /** Ends them all. */
@@ -62,4 +60,8 @@ export class Subscribers {
     }
     return matching;
   }
+}
+
+function isWanted(run: EventRun, { isLocal, history }: Interest): boolean {
+  return run.isHistory ? history !== undefined : isLocal || !run.isOwn;
 }
