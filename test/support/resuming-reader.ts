@@ -22,6 +22,8 @@ export interface ReaderOptions {
   readonly window?: number | "none";
   readonly queue?: number;
   readonly overflow?: Overflow;
+  /** Encodings that it takes; by default both. */
+  readonly encodings?: readonly ("json" | "cbor")[];
   /** `counted`: events are counted and not decoded. */
   readonly events?: "decoded" | "counted";
 }
@@ -105,10 +107,10 @@ export class ResumingReader {
   }
 
   #greet(socket: WebSocket): void {
-    const { window, queue, overflow } = this.#options;
+    const { window, queue, overflow, encodings = ["json", "cbor"] } = this.#options;
     const options: Options = {
       resume: true,
-      encodings: ["json", "cbor"],
+      encodings,
       ...(window === "none" ? {} : { window: this.#window }),
       ...(queue === undefined ? {} : { queue }),
       ...(overflow === undefined ? {} : { overflow }),

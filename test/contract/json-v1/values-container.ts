@@ -178,8 +178,10 @@ const nested = (levels: number): string => {
 const LEVELS_OF_EVENT = 6;
 const nestedMax = (LIMITS.jsonNestingMax - LEVELS_OF_EVENT) / 2;
 
+export const CONTAINER_TABLES: readonly ValueTable[] = [VECTORS, SETS, TABLES];
+
 export function containerValuesSuite(fabric: Fabric): void {
-  for (const valueTable of [VECTORS, SETS, TABLES]) valueTableSuite(fabric, valueTable);
+  for (const valueTable of CONTAINER_TABLES) valueTableSuite(fabric, valueTable);
 
   describe("§8 whole events", () => {
     const clients = useClients(fabric);

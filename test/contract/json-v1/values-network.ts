@@ -125,6 +125,8 @@ const PORTS = table(
   ["", "x/tcp", "tcp", "/tcp", "99999/tcp", "65536/tcp", "65536", "-1/tcp", " 80/tcp", "8x/tcp", "1.5/tcp"],
 );
 
+export const NETWORK_TABLES: readonly ValueTable[] = [ADDRESSES, SUBNETS, PORTS];
+
 export function networkValuesSuite(fabric: Fabric): void {
-  for (const table of [ADDRESSES, SUBNETS, PORTS]) valueTableSuite(fabric, table);
+  for (const table of NETWORK_TABLES) valueTableSuite(fabric, table);
 }

@@ -114,8 +114,10 @@ const STRINGS: ValueTable = {
   ],
 };
 
+export const SCALAR_TABLES: readonly ValueTable[] = [NONES, WHOLE_NUMBERS, REALS, STRINGS];
+
 export function scalarValuesSuite(fabric: Fabric): void {
-  for (const table of [NONES, WHOLE_NUMBERS, REALS, STRINGS]) valueTableSuite(fabric, table);
+  for (const table of SCALAR_TABLES) valueTableSuite(fabric, table);
 
   describe("§8.2 and §8.3 where the specification leaves a choice", () => {
     const clients = useClients(fabric);

@@ -125,6 +125,8 @@ const TIMESPANS: ValueTable = {
     .map((data) => value("timespan", data)),
 };
 
+export const TIME_TABLES: readonly ValueTable[] = [TIMESTAMPS, TIMESPANS];
+
 export function timeValuesSuite(fabric: Fabric): void {
-  for (const table of [TIMESTAMPS, TIMESPANS]) valueTableSuite(fabric, table);
+  for (const table of TIME_TABLES) valueTableSuite(fabric, table);
 }
