@@ -40,6 +40,15 @@ export function transportOf(url: string): Transport {
 /** Opens a connection. */
 export function openSocket(options: SocketOptions, handlers: SocketHandlers): Socket {
   const socket = transportOf(options.url) === "native" ? nativeSocket(options) : jsonSocket(options);
+  return attachSocket(socket, handlers, () => refusalOf(options));
+}
+
+/** @param refusal Tells why a connection could not be made, when the other side refuses this client. */
+export function attachSocket(
+  socket: WebSocket,
+  handlers: SocketHandlers,
+  refusal: () => Promise<FabricError | undefined>,
+): Socket {
   socket.binaryType = "arraybuffer";
   let wasOpen = false;
   socket.addEventListener("open", () => {
@@ -53,7 +62,7 @@ export function openSocket(options: SocketOptions, handlers: SocketHandlers): So
   });
   socket.addEventListener("close", () => {
     if (wasOpen) handlers.closed(undefined);
-    else void refusalOf(options).then((refusal) => handlers.closed(refusal));
+    else void refusal().then((error) => handlers.closed(error));
   });
   return {
     get unsentBytes() {
