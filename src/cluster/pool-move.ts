@@ -1,13 +1,12 @@
 /** What another view of a pool moved: for operators, and for scripts that hold data by key. */
 import type { NodeName } from "./node.ts";
 import type { PoolNode } from "./pool-setup.ts";
-import type { PoolView } from "./pool-view.ts";
+import type { PoolView, PoolViewId } from "./pool-view.ts";
 
 export interface PoolMove {
   readonly pool: string;
-  /** Numbers of the views. */
-  readonly from: number;
-  readonly to: number;
+  readonly from: PoolViewId;
+  readonly to: PoolViewId;
   /** Nodes that are no longer in the pool or alive, and that have come. */
   readonly left: readonly NodeName[];
   readonly joined: readonly NodeName[];
@@ -27,8 +26,8 @@ export function poolMove(before: PoolView, after: PoolView): PoolMove {
   for (let i = 1; i <= SHARE_SAMPLE; i++) if (hasMoved(before, after, Math.imul(i, STEP))) moved++;
   return {
     pool: after.pool.spec.name,
-    from: before.number,
-    to: after.number,
+    from: before.id,
+    to: after.id,
     left: [...old].filter((name) => !now.has(name)),
     joined: [...now].filter((name) => !old.has(name)),
     movedShare: moved / SHARE_SAMPLE,

@@ -3,6 +3,7 @@
  * specs. Source: Zeek's cluster/pools script, spec/cluster.md §6.2; its fatal errors are `invalid_layout` here.
  */
 import type { Topic } from "../protocol/topic.ts";
+import { FNV_OFFSET, fnvByte, fnvText } from "./fnv.ts";
 import { sitesOf } from "./hrw.ts";
 import type { HrwGeneration } from "./key-digest.ts";
 import { invalid } from "./layout-fields.ts";
@@ -25,6 +26,13 @@ export interface Pool {
   readonly nodes: readonly PoolNode[];
 }
 
+/** All pools of a layout, by topic. */
+export interface PoolSet {
+  /** Another one for other pools, members or site ids, 32 bits: two who have it choose alike. */
+  readonly digest: number;
+  readonly pools: readonly Pool[];
+}
+
 export interface PoolSetup {
   readonly specs: readonly PoolSpec[];
   readonly nodes: readonly Pick<NodeEntry, "name" | "nodeType">[];
@@ -37,10 +45,10 @@ export interface PoolSetup {
 type Eligible = Record<PoolNodeType, readonly NodeName[]>;
 
 /**
- * The pools by topic, bytewise. Throws `invalid_layout` when an exclusive pool has no `maxNodes`, or exclusive pools
+ * The pools by topic, bytewise. Cost: a hash of each member's name. Throws `invalid_layout` when an exclusive pool has no `maxNodes`, or exclusive pools
  * want more nodes of a type than there are.
  */
-export function setUpPools(setup: PoolSetup): readonly Pool[] {
+export function setUpPools(setup: PoolSetup): PoolSet {
   const specs = setup.specs.toSorted((a, b) => compare(a.topic, b.topic));
   const eligible = eligibleNodes(setup);
   assertEnough(specs, eligible);
@@ -62,7 +70,8 @@ export function setUpPools(setup: PoolSetup): readonly Pool[] {
     ]);
     cursor[spec.nodeType] = all.length === 0 ? 0 : (start + size) % all.length;
   }
-  return specs.map((spec) => ({ spec, nodes: poolNodes(members.get(spec)!, setup) }));
+  const pools = specs.map((spec) => ({ spec, nodes: poolNodes(members.get(spec)!, setup) }));
+  return { digest: digestOf(pools), pools };
 }
 
 function eligibleNodes({ nodes, managerIsLogger }: PoolSetup): Eligible {
@@ -94,6 +103,18 @@ function assertEnough(specs: readonly PoolSpec[], eligible: Eligible): void {
 function poolNodes(names: readonly NodeName[], { topicNames, generation }: PoolSetup): readonly PoolNode[] {
   const sites = sitesOf(names, generation);
   return names.map((name, i) => ({ name, ...sites[i]!, topic: nodeTopic(topicNames, name) }));
+}
+
+const END = 0;
+
+function digestOf(pools: readonly Pool[]): number {
+  let h = FNV_OFFSET;
+  for (const { spec, nodes } of pools) {
+    h = fnvByte(fnvText(h, spec.name), END);
+    for (const { alias, siteId, topic } of nodes) h = fnvByte(fnvText(h, `${alias} ${siteId} ${topic}`), END);
+    h = fnvByte(h, END);
+  }
+  return h >>> 0;
 }
 
 /** Byte strings and ASCII names in bytewise order. */

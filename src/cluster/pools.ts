@@ -1,14 +1,15 @@
 /**
  * The pools as one session, client or script sees them: it chooses nodes from its own copy, without asking anybody.
- * Views come from Membership with rising numbers. Source: Zeek's `hrw_topic`, `rr_topic`, `publish_hrw`, `publish_rr`.
+ * Views come from Membership. Source: Zeek's `hrw_topic`, `rr_topic`, `publish_hrw`, `publish_rr`.
  */
 import { FabricError } from "../base/errors.ts";
 import type { Value } from "../data/value.ts";
+import type { ViewId } from "../protocol/member-frame.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { keyDigest, type HrwGeneration } from "./key-digest.ts";
 import type { NodeName } from "./node.ts";
-import type { Pool, PoolNode } from "./pool-setup.ts";
-import { PoolView } from "./pool-view.ts";
+import type { PoolNode, PoolSet } from "./pool-setup.ts";
+import { PoolView, type PoolViewId } from "./pool-view.ts";
 import { RoundRobin } from "./round-robin.ts";
 
 export interface PoolsOptions {
@@ -20,7 +21,7 @@ export interface PoolsOptions {
 /** Told once for each view in which somebody found a pool without a live node. */
 export interface EmptyPoolWarning {
   readonly pool: string;
-  readonly view: number;
+  readonly view: PoolViewId;
 }
 
 /** A pool in two views. */
@@ -34,25 +35,30 @@ interface Entry {
   readonly rotation: RoundRobin;
   /** Choices that found nobody. */
   empty: number;
-  warnedView: number;
+  /** The view in which that was told. */
+  warned: PoolView | undefined;
 }
+
+const NO_VIEW: ViewId = { life: "", number: 0 };
 
 export class Pools {
   readonly #options: PoolsOptions;
+  #set: PoolSet;
   #entries = new Map<string, Entry>();
-  #alive: ReadonlySet<NodeName> = new Set();
-  #view = 0;
+  #id: PoolViewId;
   #warnings: EmptyPoolWarning[] = [];
 
   /** Nobody is alive before the first view. */
-  constructor(pools: readonly Pool[], options: PoolsOptions = {}) {
+  constructor(set: PoolSet, options: PoolsOptions = {}) {
     this.#options = options;
-    this.#rebuild(pools);
+    this.#set = set;
+    this.#id = { ...NO_VIEW, pools: set.digest };
+    this.#rebuild(new Set());
   }
 
-  /** The number of the view that choices are made in; 0 before the first. A pool publish carries it. */
-  get view(): number {
-    return this.#view;
+  /** The view that choices are made in; number 0 before the first. A pool publish carries it. */
+  get view(): PoolViewId {
+    return this.#id;
   }
 
   /** Names of the pools, by topic. */
@@ -61,20 +67,24 @@ export class Pools {
   }
 
   /**
-   * Takes the view with this number: all nodes that are alive in it, and the pools of another layout where that changed.
-   * Returns the pools whose live nodes are others (`poolMove` says what that moved), or undefined, and changes nothing,
-   * when the number is not higher than the one it has. Positions of round robin stay.
+   * Takes a view of Membership: all nodes that are alive in it, and the pools of another layout where that changed.
+   * Returns the pools whose live nodes are others (`poolMove` says what that moved); undefined, and changes nothing, for
+   * a number that is not higher within one life of Membership, or as high with the same pools. Positions of round robin
+   * stay.
    */
   advance(
-    view: number,
+    view: ViewId,
     alive: Iterable<NodeName>,
-    pools?: readonly Pool[],
+    set: PoolSet = this.#set,
   ): readonly ViewChange[] | undefined {
-    if (view <= this.#view) return undefined;
+    const { life, number, pools } = this.#id;
+    if (view.life === life) {
+      if (view.number < number || (view.number === number && set.digest === pools)) return undefined;
+    }
     const before = [...this.#entries.values()].map((entry) => entry.view);
-    this.#view = view;
-    this.#alive = new Set(alive);
-    this.#rebuild(pools ?? before.map(({ pool }) => pool));
+    this.#set = set;
+    this.#id = { life: view.life, number: view.number, pools: set.digest };
+    this.#rebuild(new Set(alive));
     return before.flatMap((old) => {
       const now = this.#entries.get(old.pool.spec.name)?.view;
       return now === undefined || isSame(old, now) ? [] : [{ before: old, after: now }];
@@ -131,30 +141,25 @@ export class Pools {
 
   #foundNobody(pool: string, entry: Entry): void {
     entry.empty++;
-    if (entry.warnedView === this.#view) return;
-    entry.warnedView = this.#view;
-    this.#warnings.push({ pool, view: this.#view });
+    if (entry.warned === entry.view) return;
+    entry.warned = entry.view;
+    this.#warnings.push({ pool, view: this.#id });
   }
 
-  #rebuild(pools: readonly Pool[]): void {
+  #rebuild(alive: ReadonlySet<NodeName>): void {
     this.#entries = new Map(
-      pools.map((pool) => {
+      this.#set.pools.map((pool): [string, Entry] => {
         const old = this.#entries.get(pool.spec.name);
-        const view = new PoolView(this.#view, pool, this.#alive, this.#options.local);
-        return [
-          pool.spec.name,
-          {
-            view,
-            rotation: old?.rotation ?? new RoundRobin(),
-            empty: old?.empty ?? 0,
-            warnedView: old?.warnedView ?? -1,
-          },
-        ];
+        const view = new PoolView(this.#id, pool, alive, this.#options.local);
+        const rotation = old?.rotation ?? new RoundRobin();
+        return [pool.spec.name, { view, rotation, empty: old?.empty ?? 0, warned: undefined }];
       }),
     );
   }
 }
 
 function isSame(a: PoolView, b: PoolView): boolean {
-  return a.pool === b.pool && a.isAlive.every((one, i) => one === b.isAlive[i]);
+  const { nodes } = a.pool;
+  if (nodes.length !== b.pool.nodes.length) return false;
+  return nodes.every(({ alias }, i) => alias === b.pool.nodes[i]!.alias && a.isAlive[i] === b.isAlive[i]);
 }

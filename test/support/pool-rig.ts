@@ -4,10 +4,11 @@ import { parseSubnet } from "../../src/data/subnet.ts";
 import { boolean, count, integer, port, real, string, timestamp, type Value } from "../../src/data/value.ts";
 import type { HrwGeneration } from "../../src/cluster/key-digest.ts";
 import { parseNodes, type NodeName } from "../../src/cluster/node.ts";
-import { setUpPools, type Pool } from "../../src/cluster/pool-setup.ts";
+import { setUpPools, type PoolSet } from "../../src/cluster/pool-setup.ts";
 import type { PoolNodeType, PoolSpec } from "../../src/cluster/pool-spec.ts";
 import { Pools, type PoolsOptions } from "../../src/cluster/pools.ts";
 import { parseTopicNames } from "../../src/cluster/topic-names.ts";
+import type { ViewId } from "../../src/protocol/member-frame.ts";
 import { parseTopic } from "../../src/protocol/topic.ts";
 
 /** A pool as pool-setup.json writes it; its topic serves as its name. */
@@ -23,7 +24,7 @@ export function setUpVector(
   specs: readonly VectorSpec[],
   managerIsLogger: boolean,
   generation: HrwGeneration = "7.1",
-): readonly Pool[] {
+): PoolSet {
   const nodes = parseNodes(Object.entries(layout).map(([name, nodeType]) => ({ name, nodeType })));
   return setUpPools({
     specs: specs.map((spec): PoolSpec => ({
@@ -49,8 +50,13 @@ export function onePool(
   const layout = Object.fromEntries(names.map((name) => [name, "PROXY"]));
   const members = setUpVector(layout, [{ topic: "p", nodeType: "PROXY" }], false, options.generation);
   const pools = new Pools(members, options);
-  pools.advance(1, nodeNames(alive));
+  pools.advance(viewId(1), nodeNames(alive));
   return pools;
+}
+
+/** The view with this number, of one life of Membership. */
+export function viewId(number: number, life = "life-1"): ViewId {
+  return { life, number };
 }
 
 export function nodeNames(names: Iterable<string>): NodeName[] {

@@ -6,6 +6,7 @@ import { parseNodes, type NodeName } from "../../../src/cluster/node.ts";
 import { poolSpecs } from "../../../src/cluster/pool-spec.ts";
 import { Pools } from "../../../src/cluster/pools.ts";
 import { ZEEK_TOPIC_NAMES as NAMES } from "../../../src/cluster/topic-names.ts";
+import { viewId } from "../../support/pool-rig.ts";
 import vectors from "../../vectors/cluster/log-topics.json" with { type: "json" };
 
 const loggers = (names: readonly string[]) => {
@@ -30,14 +31,14 @@ describe("the topic of a log record", () => {
       } else {
         if (op === "up") alive.add(node as NodeName);
         else alive.delete(node as NodeName);
-        pools.advance(pools.view + 1, alive);
+        pools.advance(viewId(pools.view.number + 1), alive);
       }
     }
   });
 
   it("gives odd records to the first and even ones to the second of logger-1 and logger-10", () => {
     const pools = loggers(["logger-10", "logger-1"]);
-    pools.advance(1, ["logger-1", "logger-10"] as NodeName[]);
+    pools.advance(viewId(1), ["logger-1", "logger-10"] as NodeName[]);
     const topics = Array.from({ length: 100 }, () => logTopic(pools, NAMES, "Test::LOG"));
     expect(topics).toEqual(
       Array.from({ length: 100 }, (_, i) => `zeek/cluster/node/${i % 2 === 0 ? "logger-1" : "logger-10"}/`),
@@ -46,7 +47,7 @@ describe("the topic of a log record", () => {
 
   it("[E7] without round-robin logging is that of the stream", () => {
     const pools = loggers(["logger-1"]);
-    pools.advance(1, ["logger-1"] as NodeName[]);
+    pools.advance(viewId(1), ["logger-1"] as NodeName[]);
     expect(logTopic(pools, NAMES, "Conn::LOG", false)).toBe("zeek/logs/Conn::LOG");
   });
 });

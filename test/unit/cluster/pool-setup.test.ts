@@ -6,7 +6,7 @@ import { Pools } from "../../../src/cluster/pools.ts";
 import { ZEEK_TOPIC_NAMES } from "../../../src/cluster/topic-names.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { count } from "../../../src/data/value.ts";
-import { nodeNames, setUpVector, type VectorSpec } from "../../support/pool-rig.ts";
+import { nodeNames, setUpVector, viewId, type VectorSpec } from "../../support/pool-rig.ts";
 import vectors from "../../vectors/cluster/pool-setup.json" with { type: "json" };
 
 type Layout = Readonly<Record<string, string>>;
@@ -32,15 +32,15 @@ describe("the set-up of pools", () => {
   it("[A22] [A24] is Zeek's for a limited pool and one of its own, choices included", () => {
     const { layout, specs, membership, order, keys, rrKey, phases } = vectors.customPoolLimits;
     const set = setUpVector(layout, specs, true);
-    expect(set.map(({ spec }) => spec.topic)).toEqual(order);
+    expect(set.pools.map(({ spec }) => spec.topic)).toEqual(order);
     expect(
-      Object.fromEntries(set.map(({ spec, nodes }) => [spec.topic, nodes.map(({ name }) => name)])),
+      Object.fromEntries(set.pools.map(({ spec, nodes }) => [spec.topic, nodes.map(({ name }) => name)])),
     ).toEqual(membership);
     const pools = new Pools(set);
     const [PROXY, MINE] = ["zeek/cluster/pool/proxy", "zeek/cluster/pool/my_pool"] as const;
     const alive = [["proxy-1", "proxy-2"], ["proxy-2"], []];
     for (const [i, { proxyPoolHrw, myPoolHrw, proxyPoolRr, myPoolRr }] of phases.entries()) {
-      pools.advance(i + 1, nodeNames(alive[i]!));
+      pools.advance(viewId(i + 1), nodeNames(alive[i]!));
       const hrw = (pool: string) =>
         Object.fromEntries(keys.map((key) => [key, pools.hrwTopic(pool, count(key))]));
       expect([hrw(PROXY), hrw(MINE)]).toEqual([proxyPoolHrw, myPoolHrw]);
@@ -53,9 +53,9 @@ describe("the set-up of pools", () => {
     "[A23] %s",
     (_, { layout, specs, managerIsLogger, result }) => {
       const set = setUpVector(layout, specs, managerIsLogger);
-      expect(set.map(({ spec }) => spec.topic)).toEqual(result.order);
+      expect(set.pools.map(({ spec }) => spec.topic)).toEqual(result.order);
       expect(
-        Object.fromEntries(set.map(({ spec, nodes }) => [spec.topic, nodes.map(({ name }) => name)])),
+        Object.fromEntries(set.pools.map(({ spec, nodes }) => [spec.topic, nodes.map(({ name }) => name)])),
       ).toEqual(result.pools);
     },
   );

@@ -4,7 +4,7 @@ import { keyDigest, type HrwGeneration } from "../../../src/cluster/key-digest.t
 import { hasMoved, poolMove } from "../../../src/cluster/pool-move.ts";
 import type { Pools } from "../../../src/cluster/pools.ts";
 import { count, string } from "../../../src/data/value.ts";
-import { keyOf, nodeNames, onePool, setUpVector } from "../../support/pool-rig.ts";
+import { keyOf, nodeNames, onePool, setUpVector, viewId } from "../../support/pool-rig.ts";
 import local from "../../vectors/cluster/local-node.json" with { type: "json" };
 import proxies from "../../vectors/cluster/hrw-rr-proxy-pool.json" with { type: "json" };
 
@@ -26,7 +26,7 @@ describe("[A20] a pool of two proxies", () => {
         expect(keyDigest(keyOf("count", key), generation)).toBe(Number(digest));
       }
       for (const { alive, hrw, rr, hrwAgain } of phases) {
-        pools.advance(pools.view + 1, nodeNames(alive));
+        pools.advance(viewId(pools.view.number + 1), nodeNames(alive));
         const chosen = () =>
           Object.fromEntries(proxies.keys.map((key) => [key, pools.hrwTopic("p", count(key))]));
         expect(chosen()).toEqual(hrw);
@@ -72,19 +72,25 @@ describe("a numbered view", () => {
   it("[A21] without a node moves exactly that node's keys, and back when it returns", () => {
     const pools = onePool(PROXIES);
     const before = owners(pools);
-    const [change] = pools.advance(2, nodeNames(PROXIES.filter((name) => name !== "proxy-2")))!;
+    const [change] = pools.advance(viewId(2), nodeNames(PROXIES.filter((name) => name !== "proxy-2")))!;
     const after = owners(pools);
     expect(KEYS.map((_, i) => before[i] !== after[i])).toEqual(before.map((owner) => owner === "proxy-2"));
     expect(KEYS.map((key) => hasMoved(change!.before, change!.after, key))).toEqual(
       before.map((owner) => owner === "proxy-2"),
     );
     const move = poolMove(change!.before, change!.after);
-    expect(move).toMatchObject({ pool: "p", from: 1, to: 2, left: ["proxy-2"], joined: [] });
+    expect(move).toMatchObject({
+      pool: "p",
+      from: { number: 1 },
+      to: { number: 2 },
+      left: ["proxy-2"],
+      joined: [],
+    });
     expect(move.movedShare).toBeCloseTo(
       before.filter((owner) => owner === "proxy-2").length / KEYS.length,
       1.5,
     );
-    const back = pools.advance(3, nodeNames(PROXIES))!;
+    const back = pools.advance(viewId(3), nodeNames(PROXIES))!;
     expect(poolMove(back[0]!.before, back[0]!.after)).toMatchObject({
       left: [],
       joined: ["proxy-2"],
@@ -103,12 +109,27 @@ describe("a numbered view", () => {
 
   it("is never left for an older one, nor taken twice", () => {
     const pools = onePool(PROXIES);
-    expect(pools.advance(5, nodeNames(["proxy-3"]))).toHaveLength(1);
-    expect(pools.advance(5, [])).toBeUndefined();
-    expect(pools.advance(4, nodeNames(PROXIES))).toBeUndefined();
-    expect([pools.view, pools.viewOf("p").aliveCount, pools.viewOf("p").number]).toEqual([5, 1, 5]);
-    expect(pools.advance(6, nodeNames(["proxy-3", "worker-1"]))).toEqual([]);
-    expect(pools.viewOf("p").number).toBe(6);
+    expect(pools.advance(viewId(5), nodeNames(["proxy-3"]))).toHaveLength(1);
+    expect(pools.advance(viewId(5), [])).toBeUndefined();
+    expect(pools.advance(viewId(4), nodeNames(PROXIES))).toBeUndefined();
+    expect(pools.view).toMatchObject(viewId(5));
+    expect([pools.viewOf("p").aliveCount, pools.viewOf("p").id]).toEqual([1, pools.view]);
+    expect(pools.advance(viewId(6), nodeNames(["proxy-3", "worker-1"]))).toEqual([]);
+    expect(pools.viewOf("p").id).toMatchObject(viewId(6));
+    expect(pools.advance(viewId(1, "life-2"), nodeNames(PROXIES))).toHaveLength(1);
+    expect(pools.view).toMatchObject(viewId(1, "life-2"));
+  });
+
+  it("of another layout has another id at the same number of Membership", () => {
+    const pools = onePool(PROXIES);
+    const { view } = pools;
+    const spec = { topic: "p", nodeType: "PROXY" };
+    const same = setUpVector(Object.fromEntries(PROXIES.map((name) => [name, "PROXY"])), [spec], false);
+    expect(pools.advance(viewId(1), nodeNames(PROXIES), same)).toBeUndefined();
+    const other = setUpVector({ "proxy-1": "PROXY" }, [spec], false);
+    expect(pools.advance(viewId(1), nodeNames(PROXIES), other)).toHaveLength(1);
+    expect(pools.view.number).toBe(1);
+    expect(pools.view.pools).not.toBe(view.pools);
   });
 
   it("of another layout has its nodes, and rotations go on", () => {
@@ -120,7 +141,7 @@ describe("a numbered view", () => {
       [spec, { ...spec, topic: "q" }],
       false,
     );
-    const [change] = pools.advance(2, nodeNames(PROXIES), shorter)!;
+    const [change] = pools.advance(viewId(2), nodeNames(PROXIES), shorter)!;
     expect(poolMove(change!.before, change!.after)).toMatchObject({
       left: ["proxy-3", "proxy-4"],
       joined: [],
@@ -128,7 +149,7 @@ describe("a numbered view", () => {
     expect(pools.names).toEqual(["p", "q"]);
     expect([1, 2].map(() => pools.rrNode("p")?.name)).toEqual(["proxy-2", "proxy-1"]);
     expect(
-      pools.advance(3, nodeNames(PROXIES), setUpVector({}, [{ ...spec, topic: "q" }], false)),
+      pools.advance(viewId(3), nodeNames(PROXIES), setUpVector({}, [{ ...spec, topic: "q" }], false)),
     ).toHaveLength(1);
     expect(() => pools.rrNode("p")).toThrow(expect.objectContaining({ code: "not_found" }));
   });
@@ -143,13 +164,13 @@ describe("a pool with nobody in it", () => {
       "",
     ]);
     expect(pools.emptyChoices("p")).toBe(3);
-    expect(pools.takeWarnings()).toEqual([{ pool: "p", view: 1 }]);
+    expect(pools.takeWarnings()).toEqual([{ pool: "p", view: pools.view }]);
     expect(pools.takeWarnings()).toEqual([]);
-    pools.advance(2, nodeNames(["proxy-1"]));
+    pools.advance(viewId(2), nodeNames(["proxy-1"]));
     expect(pools.rrTopic("p")).toBe("zeek/cluster/node/proxy-1/");
-    pools.advance(3, []);
+    pools.advance(viewId(3), []);
     pools.hrwTopic("p", string("k"));
-    expect([pools.emptyChoices("p"), pools.takeWarnings()]).toEqual([4, [{ pool: "p", view: 3 }]]);
+    expect([pools.emptyChoices("p"), pools.takeWarnings()]).toEqual([4, [{ pool: "p", view: pools.view }]]);
   });
 
   it("is another thing than a pool that there is not", () => {
