@@ -59,6 +59,12 @@ export const LIMITS = {
   /** Buffers of all sessions of one isolate, bytes; past it new sessions are refused (rule 12). */
   isolateBufferBytesMax: 64 * MIB,
 
+  // Peerings.
+  /** Fabrics and endpoints that an event may have left on its way. */
+  hopsMax: 16,
+  /** Name of a fabric or endpoint, characters. */
+  fabricNameMax: 128,
+
   // A native session.
   /** Answers to pings, changes of subscriptions and refused publishes of one peer: a second, and at once. */
   answersPerSecond: 1_000,
@@ -172,6 +178,11 @@ export const LIMITS = {
   nodesMax: 8_192,
   poolsMax: 64,
   storesMax: 256,
+  /** Longest name of a store, characters, and longest interval of a clone, ms. */
+  storeNameMax: 256,
+  storeIntervalMsMax: 30 * DAY_MS,
+  /** Longest interval between tries to connect, ms. */
+  connectRetryMsMax: DAY_MS,
   /** Keys whose round-robin positions one session remembers in a pool. */
   roundRobinKeysMax: 4_096,
   /** Loggers in one layout; each is named in every welcome. */
@@ -180,6 +191,8 @@ export const LIMITS = {
   layoutDocumentBytesMax: 16 * KIB,
   /** Body of a request that changes the layout, bytes. */
   layoutBodyBytesMax: 4 * KIB,
+  /** The same of one that brings a whole layout, with as many nodes as there may be, bytes. */
+  layoutApplyBytesMax: 2 * MIB,
   /** An isolate asks ClusterLayout for its run-time part at most this often, ms. */
   layoutCacheMs: 2_000,
   /** How long a connection waits for it before it goes by the last known one, ms. */

@@ -14,6 +14,7 @@ const SECONDS = { m: 60, h: 3_600, d: 86_400 } as const;
 
 interface CreateOptions {
   readonly admin?: boolean;
+  readonly peer?: boolean;
   readonly expires: string | number;
   readonly json?: boolean;
 }
@@ -28,6 +29,7 @@ export function registerToken(cli: CAC): void {
     .option("--subscribe <prefix>", "May subscribe under this topic prefix; may be repeated")
     .option("--logs <stream>", 'May ship and read this log stream; may be repeated, "*" is every stream')
     .option("--admin", "May flush all logs and read metrics")
+    .option("--peer", "May carry on what others published: for a peering of fabrics")
     .option("--expires <time>", "Holds so long: 90d, 12h, 30m, or never", { default: "90d" })
     .example(
       "SELVEDGE_KEY=$(cat key) selvedge token create --name sensor-1 --publish zeek/ --subscribe zeek/ --logs '*'",
@@ -71,6 +73,7 @@ async function create(options: CreateOptions, argv: readonly string[]): Promise<
     subscribe: optionTexts(argv, "subscribe"),
     logs: optionTexts(argv, "logs"),
     admin: options.admin ?? false,
+    ...(options.peer === true ? { peer: true } : {}),
   };
   const grant = grantOf({ ...claims });
   if (!grant.admin && [grant.publish, grant.subscribe, grant.logs].every((granted) => granted.length === 0)) {

@@ -76,19 +76,19 @@ export interface Claims {
   /** Log streams; "*" stands for all. */
   readonly logs?: readonly string[];
   readonly admin?: boolean;
+  readonly peer?: boolean;
 }
 
 /** The grant of a verified token. A claim that is missing grants nothing. Throws `token_invalid` naming the claim. */
 export function grantOf(claims: Readonly<Record<string, unknown>>): Grant {
-  const admin = claims["admin"] ?? false;
-  if (typeof admin !== "boolean") invalid("admin", "true or false");
   return {
     publish: prefixes(claims, "publish"),
     subscribe: prefixes(claims, "subscribe"),
     logs: texts(claims, "logs"),
     name: text(claims, "sub"),
     nodeType: text(claims, "node_type"),
-    admin,
+    admin: flag(claims, "admin"),
+    peer: flag(claims, "peer"),
   };
 }
 
@@ -100,6 +100,7 @@ export const FULL_GRANT: Grant = {
   name: undefined,
   nodeType: undefined,
   admin: true,
+  peer: true,
 };
 
 function invalid(claim: string, wanted: string): never {
@@ -109,6 +110,11 @@ function invalid(claim: string, wanted: string): never {
 function text(claims: Readonly<Record<string, unknown>>, claim: string): string | undefined {
   const value = claims[claim];
   return value === undefined || typeof value === "string" ? value : invalid(claim, "a string");
+}
+
+function flag(claims: Readonly<Record<string, unknown>>, claim: string): boolean {
+  const value = claims[claim] ?? false;
+  return typeof value === "boolean" ? value : invalid(claim, "true or false");
 }
 
 function texts(claims: Readonly<Record<string, unknown>>, claim: string): readonly string[] {

@@ -16,6 +16,7 @@ import {
   type Gap,
   type LogMark,
   type LogRange,
+  type Origin,
   type Position,
   type Segment,
   type SequencedFrame,
@@ -66,7 +67,13 @@ function fields(frame: Frame): unknown[] {
     case "unsubscribe":
       return [FRAME.unsubscribe, frame.id, frame.prefixes.map(toBytes)];
     case "publish":
-      return [FRAME.publish, frame.seq, publishFlags(frame), segmentFields(frame.segments)];
+      return [
+        FRAME.publish,
+        frame.seq,
+        publishFlags(frame),
+        segmentFields(frame.segments),
+        ...(frame.origin === undefined ? [] : [originFields(frame.origin)]),
+      ];
     case "logBatch":
       return [
         FRAME.logBatch,
@@ -166,8 +173,13 @@ function markFields(mark: LogMark | undefined): unknown {
   return mark === undefined ? null : [mark.number, mark.hash, rangeFields(mark.range)];
 }
 
-function publishFlags({ repeat, receipt }: FrameOf<"publish">): number {
-  return (repeat ? PUBLISH_FLAGS.repeat : 0) | (receipt === true ? PUBLISH_FLAGS.receipt : 0);
+function publishFlags({ repeat, receipt, origin }: FrameOf<"publish">): number {
+  const flags = (repeat ? PUBLISH_FLAGS.repeat : 0) | (receipt === true ? PUBLISH_FLAGS.receipt : 0);
+  return origin === undefined ? flags : flags | PUBLISH_FLAGS.origin;
+}
+
+function originFields({ publisher, seq, path }: Origin): unknown[] {
+  return [toBytes(publisher), seq, path];
 }
 
 /** Segments stand flat, four elements each: topic, encoding, count, payload. */
@@ -178,7 +190,9 @@ function segmentFields(segments: readonly Segment[]): unknown[] {
 }
 
 function sequencedFields(frame: SequencedFrame): unknown[] {
-  return [frame.seq, toBytes(frame.publisher), frame.publisherSeq, segmentFields(frame.segments)];
+  const { seq, publisher, publisherSeq, segments, path } = frame;
+  const fields = [seq, toBytes(publisher), publisherSeq, segmentFields(segments)];
+  return path === undefined ? fields : [...fields, path];
 }
 
 /** Frames as a router keeps them: what `decodeSequenced` reads. */
@@ -225,7 +239,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return {
         type: "publish",
         seq: uint(a[1], "seq"),
-        ...publishFlagged(a[2]),
+        ...publishFlagged(a[2], a[4]),
         segments: segments(a[3]),
       };
     case FRAME.logBatch:

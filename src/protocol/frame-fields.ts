@@ -14,6 +14,7 @@ import {
   type LogMark,
   type LogRange,
   type Options,
+  type Origin,
   type Position,
   type Replayed,
   type Segment,
@@ -108,11 +109,32 @@ export function gap(v: unknown): Gap {
   };
 }
 
-/** The flags of a publish frame. */
-export function publishFlagged(v: unknown): { readonly repeat: boolean; readonly receipt?: true } {
+/** The flags of a publish frame, and the origin that one of them announces. */
+export function publishFlagged(
+  v: unknown,
+  from: unknown,
+): { readonly repeat: boolean; readonly receipt?: true; readonly origin?: Origin } {
   const flags = uint(v, "flags");
-  const repeat = (flags & PUBLISH_FLAGS.repeat) !== 0;
-  return (flags & PUBLISH_FLAGS.receipt) === 0 ? { repeat } : { repeat, receipt: true };
+  return {
+    repeat: (flags & PUBLISH_FLAGS.repeat) !== 0,
+    ...((flags & PUBLISH_FLAGS.receipt) === 0 ? {} : { receipt: true as const }),
+    ...((flags & PUBLISH_FLAGS.origin) === 0 ? {} : { origin: origin(from) }),
+  };
+}
+
+function origin(v: unknown): Origin {
+  const a = list(v, "origin");
+  return { publisher: id16(a[0], "origin publisher"), seq: uint(a[1], "origin seq"), path: path(a[2]) };
+}
+
+function path(v: unknown): readonly string[] {
+  const names = list(v, "path").map((name) => text(name, "path"));
+  if (names.length > LIMITS.hopsMax) {
+    throw new FabricError("too_many", `${names.length} hops, at most ${LIMITS.hopsMax} are allowed`);
+  }
+  const long = names.find((name) => name.length > LIMITS.fabricNameMax);
+  if (long !== undefined) wrong("path", `names of at most ${LIMITS.fabricNameMax} characters`, long);
+  return names;
 }
 
 /** The flags of a deliver frame, where there are any. */
@@ -162,6 +184,7 @@ export function sequenced(v: unknown): SequencedFrame {
     seq: uint(a[0], "seq"),
     publisher: id16(a[1], "publisher"),
     publisherSeq: uint(a[2], "publisher seq"),
+    ...(a[4] === undefined ? {} : { path: path(a[4]) }),
     segments: segments(a[3]),
   };
 }

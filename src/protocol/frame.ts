@@ -60,6 +60,13 @@ export function segmentsEvents(segments: readonly Segment[]): number {
   return events;
 }
 
+/** Events in sequenced frames. */
+export function framesEvents(frames: readonly SequencedFrame[]): number {
+  let events = 0;
+  for (const { segments } of frames) events += segmentsEvents(segments);
+  return events;
+}
+
 /** 128 random bits, as a byte string of 16 chars: one life of a client, or of a log writer's state (rules 1, 17). */
 export type InstanceId = string;
 
@@ -98,16 +105,27 @@ export const GAP_REASONS = ["overflow", "restarted", "expired", "away"] as const
 export type Replayed = "resumed" | "history";
 
 /** Bits of the flags of a publish frame. */
-export const PUBLISH_FLAGS = { repeat: 1, receipt: 2 } as const;
+export const PUBLISH_FLAGS = { repeat: 1, receipt: 2, origin: 4 } as const;
 
 /** Bits of the flags of a deliver frame: history is both. */
 export const REPLAY_FLAGS = { resumed: 1, history: 3 } as const satisfies Record<Replayed, number>;
+
+/** The publish that a peering carries on: who published it first, and by which fabrics it has come. */
+export interface Origin {
+  readonly publisher: InstanceId;
+  /** Its number there. */
+  readonly seq: number;
+  /** Names of the fabrics and endpoints that it has left, the first one in front. */
+  readonly path: readonly string[];
+}
 
 /** One publish as sequenced by a router. */
 export interface SequencedFrame {
   readonly seq: number;
   readonly publisher: InstanceId;
   readonly publisherSeq: number;
+  /** Of a publish that came from another fabric: as `Origin` has it. */
+  readonly path?: readonly string[];
   readonly segments: readonly Segment[];
 }
 
@@ -171,6 +189,8 @@ export type Frame =
       readonly repeat: boolean;
       /** Whether its publisher wants to know how many receivers it had. */
       readonly receipt?: boolean;
+      /** Where it comes from, when a peering carries it on from another fabric. */
+      readonly origin?: Origin;
       readonly segments: readonly Segment[];
     }
   | LogBatchFrame

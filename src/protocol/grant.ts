@@ -13,6 +13,8 @@ export interface Grant {
   readonly nodeType: string | undefined;
   /** May use the operator's routes: flush, metrics. */
   readonly admin: boolean;
+  /** May carry on what others published: a peering of fabrics. */
+  readonly peer: boolean;
 }
 
 /** Whether the peer may publish to the topic. */

@@ -64,6 +64,9 @@ export class PeerPublishes {
   take(frame: FrameOf<"publish">, bytes: number): boolean {
     const { seq, segments, receipt = false } = frame;
     if (seq <= this.#acknowledged) return false;
+    if (frame.origin !== undefined && !this.#grant.peer) {
+      throw new FabricError("forbidden", "no permission to carry on what others published");
+    }
     const byRouter = this.#checked(segments, bytes);
     this.#outstanding.add(seq, byRouter.keys(), receipt);
     for (const [router, part] of byRouter) {
@@ -143,7 +146,8 @@ export class PeerPublishes {
 
 /**
  * Where the run ends that goes into one frame. A repeat goes alone: the router may have taken it, and what was joined
- * with it then would be taken for a repeat too, or the repeat for new. So does one whose receivers are to be counted.
+ * with it then would be taken for a repeat too, or the repeat for new. So does one whose receivers are to be counted, or
+ * that keeps the name of another publisher.
  */
 function runEnd(queue: readonly Queued[], start: number): number {
   const first = queue[start]!;
@@ -161,7 +165,7 @@ function runEnd(queue: readonly Queued[], start: number): number {
 }
 
 function isAlone({ frame }: Queued): boolean {
-  return frame.repeat || frame.receipt === true;
+  return frame.repeat || frame.receipt === true || frame.origin !== undefined;
 }
 
 /** One frame with the number of its last publish: whoever has that has all before it. */

@@ -3,6 +3,7 @@
  * once for each interest group (design.md, decision 2).
  */
 import type { SequencedFrame } from "../protocol/frame.ts";
+import type { Topic } from "../protocol/topic.ts";
 import { filterKey, type Filter } from "./filter.ts";
 import { InterestGroup, type Delivery, type Member } from "./interest-group.ts";
 import { PrefixIndex } from "./prefix-index.ts";
@@ -42,6 +43,11 @@ export class FanOut<M extends Member> {
     if (group.members.size > 0) return;
     this.#groups.delete(group.key);
     this.#index.remove(group.filter, group);
+  }
+
+  /** The members that take the topic. */
+  *takersOf(topic: Topic): Generator<M> {
+    for (const group of this.#index.match(topic)) yield* group.members;
   }
 
   /** Gives a frame to every group that matches a segment of it. Answers whether a group is now full. */

@@ -6,10 +6,16 @@ import type { RouterLedger } from "./ledger.ts";
 import type { Dropped, OutboxItem } from "./outbox.ts";
 import type { RouterChange, RouterEffect } from "./router-state.ts";
 
+/** Publishes of a trunk up to `seq` are sequenced. */
+interface Acknowledged {
+  seq: number;
+  readonly receivers: number | undefined;
+}
+
 export class Output {
   #effects: RouterEffect[] = [];
   readonly #ledger: RouterLedger;
-  readonly #acks = new Map<string, number>();
+  readonly #acks = new Map<string, Acknowledged[]>();
 
   /** @param ledger Counts the gaps that readers are told. */
   constructor(ledger: RouterLedger) {
@@ -48,13 +54,28 @@ export class Output {
     this.close(trunk, error.close, error.code);
   }
 
-  /** A publish of this trunk is sequenced: it is told so at the end of the turn. */
-  acknowledge(trunk: string, seq: number): void {
-    this.#acks.set(trunk, Math.max(seq, this.#acks.get(trunk) ?? 0));
+  /**
+   * A publish of this trunk is sequenced: it is told so at the end of the turn.
+   * @param receivers Where it asked for a receipt.
+   */
+  acknowledge(trunk: string, seq: number, receivers?: number): void {
+    const acks = this.#acks.get(trunk) ?? [];
+    const last = acks.at(-1);
+    if (last !== undefined && receivers === undefined && last.receivers === undefined) {
+      last.seq = Math.max(seq, last.seq);
+    } else {
+      acks.push({ seq, receivers });
+    }
+    this.#acks.set(trunk, acks);
   }
 
   sendAcks(router: string): void {
-    for (const [trunk, seq] of this.#acks) this.frame(trunk, { type: "published", router, seq });
+    for (const [trunk, acks] of this.#acks) {
+      for (const { seq, receivers } of acks) {
+        const receipt = receivers === undefined ? {} : { receivers };
+        this.frame(trunk, { type: "published", router, seq, ...receipt });
+      }
+    }
     this.#acks.clear();
   }
 

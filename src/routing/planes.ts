@@ -95,6 +95,12 @@ export class Planes {
     this.#planeOf(chain).fanOut.leave(chain);
   }
 
+  /** The live chains that take the topic. */
+  *takersOf(topic: Topic): Generator<Chain> {
+    yield* this.#all.fanOut.takersOf(topic);
+    if (this.#placement !== undefined) yield* this.#owner(topic).fanOut.takersOf(topic);
+  }
+
   /** Gives a frame to every reader that it concerns, and to the logs. Answers with what is full now. */
   feed(frame: SequencedFrame): { readonly isFull: boolean; readonly fullLogs: readonly KeptLog[] } {
     let isFull = this.#all.fanOut.feed(frame);

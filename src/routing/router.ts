@@ -331,15 +331,31 @@ export class Router {
   }
 
   #sequence({ trunk, instance, frame, events }: HeldPublish, nowMs: number): void {
-    this.#out.acknowledge(trunk, frame.seq);
-    const isNew = this.#marks.take(instance, frame.seq, this.#isConnected);
+    const { seq, segments, receipt, origin } = frame;
+    const isNew = this.#isNew(instance, frame);
+    const isAsked = receipt === true && isNew;
+    this.#out.acknowledge(trunk, seq, isAsked ? this.#subscribers.receiversOf(segments, trunk) : undefined);
     this.#ledger.sequenced(events, !isNew);
     if (!isNew) return;
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;
-    const { seq: publisherSeq, segments } = frame;
-    const sequenced = { seq: this.#seq, publisher: instance, publisherSeq, segments };
+    const sequenced =
+      origin === undefined
+        ? { seq: this.#seq, publisher: instance, publisherSeq: seq, segments }
+        : {
+            seq: this.#seq,
+            publisher: origin.publisher,
+            publisherSeq: origin.seq,
+            path: origin.path,
+            segments,
+          };
     for (const log of this.#subscribers.feed(sequenced)) this.#commit(log, nowMs);
+  }
+
+  /** Whether it was not taken before: from this peer, nor, by another way, from where it was published first. */
+  #isNew(instance: InstanceId, { seq, origin }: FrameOf<"publish">): boolean {
+    if (!this.#marks.take(instance, seq, this.#isConnected)) return false;
+    return origin === undefined || this.#marks.take(origin.publisher, origin.seq, this.#isConnected);
   }
 
   /** What was sequenced in this turn and is to be kept is stored with it, before it is sent or acknowledged (rule 10). */

@@ -57,6 +57,13 @@ export class Subscribers {
     return this.#planes.keeps(segments);
   }
 
+  /** How many live trunks but this one take a topic among these. */
+  receiversOf(segments: readonly Segment[], except: string): number {
+    const trunks = new Set<Trunk>();
+    for (const { topic } of segments) for (const { trunk } of this.#planes.takersOf(topic)) trunks.add(trunk);
+    return [...trunks].filter(({ id }) => id !== except).length;
+  }
+
   /** Gives a frame to all that it concerns, and to the logs. Answers with the logs that have a full row. */
   feed(frame: SequencedFrame): readonly KeptLog[] {
     const { isFull, fullLogs } = this.#planes.feed(frame);

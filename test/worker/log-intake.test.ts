@@ -19,6 +19,7 @@ const ALL: Grant = {
   name: undefined,
   nodeType: undefined,
   admin: false,
+  peer: false,
 };
 
 /** An intake over a logger of its own: what it replied, and how often it opened a trunk. */

@@ -17,6 +17,7 @@ const ALL: Grant = {
   name: undefined,
   nodeType: undefined,
   admin: true,
+  peer: false,
 };
 
 /** An environment whose layout has just these loggers. */

@@ -23,7 +23,7 @@ describe("rule ids", () => {
       ([, method, path]) =>
         `${method!.toUpperCase()} ${path!.replace(/:(\w+)/g, (_, part: string) => part.toUpperCase())}`,
     );
-    const shown = [...textOf("PROTOCOL.md").matchAll(/^\| \*\*H-\d+\*\* \| `([A-Z]+ [^`[]+)/gm)].map(
+    const shown = [...textOf("PROTOCOL.md").matchAll(/^\| \*\*H-\d+\*\* +\| `([A-Z]+ [^`[]+)/gm)].map(
       ([, route]) => route!,
     );
     expect(new Set(shown)).toEqual(new Set(routes));

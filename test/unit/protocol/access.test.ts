@@ -83,6 +83,7 @@ describe("grantOf", () => {
       name: undefined,
       nodeType: undefined,
       admin: false,
+      peer: false,
     });
   });
 
@@ -97,6 +98,7 @@ describe("grantOf", () => {
     { subscribe: [1] },
     { logs: { 0: "conn" } },
     { admin: "true" },
+    { peer: 1 },
     { sub: 7 },
     { node_type: null },
   ])("a claim of the wrong shape is token_invalid: %j", (claims) => {

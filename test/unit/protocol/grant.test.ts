@@ -11,6 +11,7 @@ const grant = (fields: Partial<Grant>): Grant => ({
   name: undefined,
   nodeType: undefined,
   admin: false,
+  peer: false,
   ...fields,
 });
 const text = fc.string({ unit: fc.constantFrom("a", "b", "/"), maxLength: 4 });

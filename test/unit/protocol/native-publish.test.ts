@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { string } from "../../../src/data/value.ts";
 import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
-import type { Segment } from "../../../src/protocol/frame.ts";
+import type { FrameOf, Segment } from "../../../src/protocol/frame.ts";
 import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { encodeEvents } from "../../../src/protocol/transcode.ts";
 import { numbered } from "../../support/json-v1-event.ts";
-import { cbor, json, open, publish, say } from "../../support/native-rig.ts";
+import { cbor, json, open, opened, publish, say } from "../../support/native-rig.ts";
 import { published } from "../../support/session-rig.ts";
 
 describe("publishing", () => {
@@ -182,5 +182,40 @@ describe("publishing", () => {
       publish(9, Array<Segment>(LIMITS.inboundQueueBytesMax / 8 / LIMITS.topicBytesMax).fill(nothing)),
     );
     expect(rig.closed).toEqual({ code: 1013, reason: "publisher_too_fast" });
+  });
+});
+
+describe("N-22 carrying on what others published", () => {
+  const carried = (seq: number, hops: number): FrameOf<"publish"> => {
+    const path = Array.from({ length: hops }, (_, i) => `f${i}`);
+    return { ...publish(seq, [json("a", seq)]), origin: { publisher: "p".repeat(16), seq: 7, path } };
+  };
+
+  test("goes by itself, as it is", () => {
+    const rig = say(open(), carried(1, 2), carried(2, LIMITS.hopsMax), publish(3, [json("a", 3)])).connect();
+    expect(rig.atRouterOf("main", "publish").map(({ seq, origin }) => [seq, origin?.path.length])).toEqual([
+      [1, 2],
+      [2, LIMITS.hopsMax],
+      [3, undefined],
+    ]);
+  });
+
+  test("needs a token that grants it", () => {
+    const rig = say(opened({ grant: { peer: false } }), carried(1, 1));
+    expect(rig.takeFrames()[0]).toMatchObject({ type: "publishRefused", seq: 1, code: "forbidden" });
+  });
+
+  test("is refused past the bound of hops", () => {
+    const rig = say(open(), carried(1, LIMITS.hopsMax + 1));
+    expect(rig.closed).toEqual({ code: 1008, reason: "too_many" });
+  });
+
+  test("is refused past the bound of a name", () => {
+    const named = (length: number) => ({
+      ...carried(1, 1),
+      origin: { publisher: "p".repeat(16), seq: 1, path: ["x".repeat(length)] },
+    });
+    expect(say(open(), named(LIMITS.fabricNameMax)).closed).toBeUndefined();
+    expect(say(open(), named(LIMITS.fabricNameMax + 1)).closed?.reason).toBe("invalid_message");
   });
 });

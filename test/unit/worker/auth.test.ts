@@ -31,6 +31,7 @@ describe("a deployment with a key", () => {
       name: "sensor-1",
       nodeType: undefined,
       admin: false,
+      peer: false,
     });
   });
 

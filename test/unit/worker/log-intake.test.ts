@@ -27,7 +27,15 @@ describe("a logger that accepts a trunk and says nothing", () => {
       reply: (frame) => replies.push(frame),
       layout: parseLayout({ loggers: [{ name: "logger-1" }] }),
       overrideOf: () => NO_OVERRIDE,
-      grant: { publish: [], subscribe: [], logs: ["*"], name: undefined, nodeType: undefined, admin: false },
+      grant: {
+        publish: [],
+        subscribe: [],
+        logs: ["*"],
+        name: undefined,
+        nodeType: undefined,
+        admin: false,
+        peer: false,
+      },
       instance: writerId(1),
       nowMs: () => Date.now(),
     });
