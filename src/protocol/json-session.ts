@@ -33,6 +33,8 @@ export interface JsonSessionOptions {
   /** Version of the server, as the ack carries it. */
   readonly version: string;
   readonly grant: Grant;
+  /** The node that the client is, if its token names one: it joins with the ack. */
+  readonly node?: { readonly name: string; readonly nodeType: string } | undefined;
   /** The allowance of this reader, bytes per second and bytes (rule 14). */
   readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
   /** Events, both ways, after which the peer is asked to connect again. */
@@ -47,6 +49,7 @@ interface TopicEntry {
 }
 
 const SUBSCRIPTION_ID = 1;
+const JOIN_ID = 1;
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -212,6 +215,8 @@ export class JsonSession extends Session {
   #acknowledge(nowMs: number): void {
     this.#state = "open";
     this.effect({ type: "sendTexts", texts: [ackText(this.#options.endpoint, this.#options.version)] });
+    const { node } = this.#options;
+    if (node !== undefined) this.member({ type: "join", id: JOIN_ID, ...node, options: {} });
     this.#publishPipeline(nowMs);
     this.flush();
   }

@@ -100,8 +100,8 @@ export class NativeSession extends Session {
     this.refused(new FabricError("invalid_message", "frames are binary messages"), nowMs);
   }
 
-  /** An answer of the log path. */
-  logAnswered(frame: Frame): void {
+  /** A frame of the log path or of Membership for the peer. */
+  answered(frame: Frame): void {
     if (this.#state === "open") this.#send(frame);
   }
 
@@ -197,6 +197,9 @@ export class NativeSession extends Session {
       case "logBatch":
       case "logResume":
         return this.effect({ type: "log", frame });
+      case "join":
+      case "watch":
+        return this.member(frame);
       case "credit":
         return this.credit(frame.position.router, encodeFrame(frame));
       case "ping":

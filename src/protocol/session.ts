@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { FrameOf, Gap, LogBatchFrame, Position } from "./frame.ts";
+import type { FrameOf, Gap, InstanceId, LogBatchFrame, Position } from "./frame.ts";
 import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
@@ -21,6 +21,13 @@ export type SessionEffect =
   | { readonly type: "closeTrunk"; readonly router: string }
   /** For the log path, which is not an engine's: it inflates. */
   | { readonly type: "log"; readonly frame: LogBatchFrame | FrameOf<"logResume"> }
+  /** For the trunk to Membership, which is not the engine's either; with who the peer is. */
+  | {
+      readonly type: "member";
+      readonly frame: FrameOf<"join"> | FrameOf<"watch">;
+      readonly instance: InstanceId;
+      readonly connection: number;
+    }
   /** The session is over and holds nothing any more. */
   | { readonly type: "done" };
 
@@ -152,6 +159,13 @@ export abstract class Session {
   protected passed(events: number, nowMs: number): void {
     this.#eventsLeft -= events;
     if (this.#eventsLeft <= 0) this.goAway("this session has done its share", nowMs);
+  }
+
+  /** Passes a frame about nodes on. */
+  protected member(frame: FrameOf<"join"> | FrameOf<"watch">): void {
+    assert(this.#identity !== undefined, "a peer is identified before it joins");
+    const { instance, connection } = this.#identity;
+    this.effect({ type: "member", frame, instance, connection });
   }
 
   protected effect(effect: SessionEffect): void {

@@ -6,6 +6,8 @@ import { Placement, tableVersion } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId, newEndpointId } from "./ids.ts";
+import { admitNode } from "./membership-admit.ts";
+import { MembershipLink } from "./membership-link.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "./trunk.ts";
 import { VERSION } from "./version.ts";
@@ -47,17 +49,31 @@ function refuse(peer: WebSocket, response: Response, code: string, context: stri
 
 function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void): void {
   const layout = deployedLayout(env.LAYOUT);
+  const endpoint = newEndpointId("websocket");
   const session = new JsonSession({
     identity: { instance: newInstanceId(), connection: 1, table: tableVersion(layout.routers) },
     placement: new Placement(layout.routers),
-    endpoint: newEndpointId("websocket"),
+    endpoint,
     version: VERSION,
     grant,
+    node: nodeOf(grant),
     reader: layout.jsonReader,
     nowMs: Date.now(),
   });
+  const members = new MembershipLink({
+    env,
+    liveness: "close",
+    nodeId: () => endpoint,
+    admit: (name, nodeType) => admitNode(grant, [], name, nodeType),
+    // The API has no frame for it: a client whose node is refused goes on as one without a name.
+    reply: () => {},
+  });
   const openRouter = (router: string) => openTrunk(env.ROUTER.getByName(router));
-  const driver = new SessionDriver(peer, session, { openTrunk: openRouter, done });
+  const driver = new SessionDriver(peer, session, {
+    openTrunk: openRouter,
+    member: (request) => members.handle(request),
+    done,
+  });
   peer.addEventListener("message", (event) => {
     if (typeof event.data === "string") session.text(event.data, Date.now());
     else session.binary(new Uint8Array(event.data as ArrayBuffer), Date.now());
@@ -65,8 +81,16 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void):
   });
   const closed = () => {
     session.closed(Date.now());
+    members.close();
     driver.inputTaken();
   };
   peer.addEventListener("close", closed);
   peer.addEventListener("error", closed);
+}
+
+/** The node that a token speaks for. */
+function nodeOf({ name, nodeType }: Grant): { name: string; nodeType: string } | undefined {
+  return name === undefined || nodeType === undefined
+    ? undefined
+    : { name, nodeType: nodeType.toUpperCase() };
 }

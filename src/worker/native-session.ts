@@ -1,6 +1,7 @@
 /** Accepts native peers (`/v1/connect`) and drives their sessions. PROTOCOL.md, "Native protocol". */
 import { LIMITS } from "../base/limits.ts";
 import type { Layout } from "../cluster/layout.ts";
+import { nodeIdOf } from "../membership/node-id.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { SUBPROTOCOL } from "../protocol/handshake.ts";
 import { NativeSession } from "../protocol/native-session.ts";
@@ -9,6 +10,8 @@ import type { FabricEnv } from "./env.ts";
 import { newEndpointId, newInstanceId, publisherOf } from "./ids.ts";
 import { currentLayout, knownOverride } from "./layout-copy.ts";
 import { LogIntake } from "./log-intake.ts";
+import { admitNode } from "./membership-admit.ts";
+import { MembershipLink } from "./membership-link.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "./trunk.ts";
 import { VERSION } from "./version.ts";
@@ -60,7 +63,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
   const intake = new LogIntake({
     openTrunk: (logger) => openTrunk(env.LOGGER.getByName(logger)),
     reply: (frame) => {
-      session.logAnswered(frame);
+      session.answered(frame);
       driver.inputTaken();
     },
     layout,
@@ -69,19 +72,32 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     instance: newInstanceId(),
     nowMs: () => Date.now(),
   });
+  const members = new MembershipLink({
+    env,
+    liveness: "heartbeat",
+    nodeId: ({ instance }) => nodeIdOf(instance),
+    admit: (name, nodeType) => admitNode(grant, [], name, nodeType),
+    reply: (frame) => {
+      session.answered(frame);
+      driver.inputTaken();
+    },
+  });
   const driver = new SessionDriver(peer, session, {
     openTrunk: (router) => openTrunk(env.ROUTER.getByName(router)),
     log: (frame) => intake.handle(frame),
+    member: (request) => members.handle(request),
     done: () => void intake.idle().finally(done),
   });
   peer.addEventListener("message", (event) => {
     if (typeof event.data === "string") session.receiveText(Date.now());
     else session.receive(new Uint8Array(event.data as ArrayBuffer), Date.now());
+    members.heard();
     driver.inputTaken();
   });
   const closed = () => {
     session.closed(Date.now());
     intake.close();
+    members.close();
     driver.inputTaken();
   };
   peer.addEventListener("close", closed);

@@ -12,6 +12,8 @@ export interface DriverPorts {
   openTrunk(router: string): Promise<WebSocket>;
   /** Takes log frames; absent where the peer cannot send any. */
   log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
+  /** Takes what concerns nodes; absent where the peer can be none. */
+  member?(request: Extract<SessionEffect, { type: "member" }>): void;
   /** The session is over. */
   done(): void;
 }
@@ -119,6 +121,8 @@ export class SessionDriver {
         return this.#closePeer(effect.code, effect.reason);
       case "log":
         return this.#ports.log?.(effect.frame);
+      case "member":
+        return this.#ports.member?.(effect);
       case "done":
         this.#isDone = true;
         drivers.delete(this);

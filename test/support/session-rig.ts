@@ -66,6 +66,7 @@ export class SessionRig<S extends Session> {
   closed: { code: number; reason: string } | undefined;
   isDone = false;
   readonly logs: SessionEffect[] = [];
+  readonly members: SessionEffect[] = [];
   readonly #open = new Set<string>();
   readonly #opening = new Set<string>();
   readonly #toRouter = new Map<string, Frame[]>();
@@ -192,6 +193,9 @@ export class SessionRig<S extends Session> {
         return;
       case "log":
         this.logs.push(effect);
+        return;
+      case "member":
+        this.members.push(effect);
         return;
       case "done":
         this.isDone = true;

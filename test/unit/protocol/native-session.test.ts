@@ -288,6 +288,6 @@ test("log frames go to the log path, and its answers to the peer", () => {
     writer: instance(1),
     last: { number: 0, hash: new Uint8Array(), range: undefined },
   } as const;
-  rig.session.logAnswered(ack);
+  rig.session.answered(ack);
   expect(rig.perform().takeFrames()).toMatchObject([{ type: "logAck" }]);
 });
