@@ -24,12 +24,12 @@ export class CborWriter {
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return this.copy(0, this.#at);
+    return this.#bytes.slice(0, this.#at);
   }
 
-  /** A copy of a part of it. */
-  copy(start: number, end: number): Uint8Array {
-    return this.#bytes.slice(start, end);
+  /** A part of it, which holds until more is written. */
+  view(start: number, end: number): Uint8Array {
+    return this.#bytes.subarray(start, end);
   }
 
   #room(count: number): number {

@@ -83,8 +83,11 @@ export interface ClientEngine {
   subscribe(prefixes: readonly Prefix[], history?: History): number;
   /** Takes prefixes away that no other subscription wants. In force as with `subscribe`. */
   unsubscribe(prefixes: readonly Prefix[]): number;
-  /** Publishes an event with the next `flush`. Throws `publisher_too_fast`, `invalid_data` or `too_large`. */
-  publish(topic: Topic, event: FabricEvent): void;
+  /**
+   * Publishes an event with the next `flush`; `wantsReceipt` when its readers are to be counted, where the protocol can.
+   * Throws `publisher_too_fast`, `invalid_data` or `too_large`.
+   */
+  publish(topic: Topic, event: FabricEvent, wantsReceipt?: boolean): void;
   /** Publishes a canonical JSON v1 message with the next `flush`. Throws like `publish`. */
   publishText(topic: Topic, text: string): void;
   /** Publishes segments with the next `flush`. Throws like `publish`. */

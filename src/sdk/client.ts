@@ -63,6 +63,9 @@ export class Client implements AsyncDisposable {
   readonly #onAbort = () => this.abort();
   #welcome: Welcome | undefined;
   #failure: FabricError | undefined;
+  /** The topic published to last, which is often the next one too. */
+  #topicText = "";
+  #topic = parseTopic("");
   readonly #opening = Promise.withResolvers<void>();
 
   /** Use `connect`. */
@@ -161,13 +164,7 @@ export class Client implements AsyncDisposable {
    * what has ended the client.
    */
   publish(topic: string, name: string, args: readonly Argument[] = [], options: PublishOptions = {}): void {
-    this.#assertAlive();
-    this.#engine.publish(parseTopic(topic), {
-      name,
-      args: args.map(toValue),
-      metadata: options.metadata ?? [],
-    });
-    this.#link.scheduleFlush();
+    this.#publish(topic, name, args, options, false);
   }
 
   /**
@@ -180,9 +177,7 @@ export class Client implements AsyncDisposable {
     args: readonly Argument[] = [],
     options: PublishOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<PublishAck> {
-    options.signal?.throwIfAborted();
-    this.publish(topic, name, args, options);
-    return orAborted(this.#waiters.ack(this.#engine.pushed), options.signal);
+    return this.#publishAcked(topic, name, args, options, true);
   }
 
   /** Publishes an event given as its canonical JSON v1 message, as `event.text` has it. Throws like `publish`. */
@@ -265,8 +260,38 @@ export class Client implements AsyncDisposable {
     await this.close();
   }
 
+  #publish(
+    topic: string,
+    name: string,
+    args: readonly Argument[],
+    { metadata = [] }: PublishOptions,
+    wantsReceipt: boolean,
+  ): void {
+    this.#assertAlive();
+    if (topic !== this.#topicText) {
+      this.#topic = parseTopic(topic);
+      this.#topicText = topic;
+    }
+    this.#engine.publish(this.#topic, { name, args: args.map(toValue), metadata }, wantsReceipt);
+    this.#link.scheduleFlush();
+  }
+
+  async #publishAcked(
+    topic: string,
+    name: string,
+    args: readonly Argument[],
+    options: PublishOptions & { readonly signal?: AbortSignal | undefined },
+    wantsReceipt: boolean,
+  ): Promise<PublishAck> {
+    options.signal?.throwIfAborted();
+    this.#publish(topic, name, args, options, wantsReceipt);
+    return orAborted(this.#waiters.ack(this.#engine.pushed), options.signal);
+  }
+
+  /** A receipt tells of other clients only: who listens to itself may answer itself. */
   #asking(topic: string, name: string, args: readonly Argument[]): (m: EventMetadata) => Promise<PublishAck> {
-    return (replyTo) => this.publishAcked(topic, name, args, { metadata: [replyTo] });
+    const wantsReceipt = !this.#subscriptions.takeOwn(topic);
+    return (replyTo) => this.#publishAcked(topic, name, args, { metadata: [replyTo] }, wantsReceipt);
   }
 
   #sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean {

@@ -146,8 +146,8 @@ export class NativeEngine implements ClientEngine {
     return this.#changed(this.#subscriptions.unsubscribe(prefixes));
   }
 
-  publish(topic: Topic, event: FabricEvent): void {
-    this.#publisher.pushEvent(topic, event);
+  publish(topic: Topic, event: FabricEvent, wantsReceipt?: boolean): void {
+    this.#publisher.pushEvent(topic, event, wantsReceipt);
   }
 
   publishText(topic: Topic, text: string): void {
@@ -159,8 +159,10 @@ export class NativeEngine implements ClientEngine {
   }
 
   flush(): void {
-    if (!this.#connector.isOpen) return;
-    for (const frame of this.#publisher.take()) this.#send(frame);
+    const { active } = this.#connector;
+    if (active === undefined) return;
+    for (const message of this.#publisher.take())
+      this.#effects.push({ type: "send", connection: active, message });
   }
 
   sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean {

@@ -27,11 +27,15 @@ interface Run {
   readonly body: Body;
   count: number;
   bytes: number;
+  /** Whether somebody waits to know how many readers its topic has. */
+  wantsReceipt: boolean;
 }
 
 export interface Taken {
+  /** Payloads may be views: they hold until more is added. */
   readonly segments: readonly Segment[];
   readonly count: number;
+  readonly wantsReceipt: boolean;
 }
 
 export class PublishRuns {
@@ -50,9 +54,9 @@ export class PublishRuns {
     return this.#runs.length === 0;
   }
 
-  /** Adds an event; it is encoded now. Throws `invalid_data` for what has no encoding, `too_large`. */
-  pushEvent(topic: Topic, event: FabricEvent): void {
-    const run = this.#openRun(topic, "cbor") ?? { topic, body: this.#cborBody(), count: 0, bytes: 0 };
+  /** Adds an event; it is encoded now. With `wantsReceipt` its frame holds its topic only. Throws `invalid_data` for what has no encoding, `too_large`. */
+  pushEvent(topic: Topic, event: FabricEvent, wantsReceipt = false): void {
+    const run = this.#openRun(topic, "cbor") ?? newRun(topic, this.#cborBody());
     const { writer } = this.#chunk;
     const before = writer.length;
     try {
@@ -62,18 +66,14 @@ export class PublishRuns {
       writer.rewind(before);
       throw error;
     }
+    run.wantsReceipt ||= wantsReceipt;
     this.#grow(run, 1, writer.length - before);
   }
 
   /** Adds one canonical JSON v1 message. */
   pushText(topic: Topic, text: string): void {
     assertSize(text.length);
-    const run = this.#openRun(topic, "text") ?? {
-      topic,
-      body: { type: "text", texts: [] },
-      count: 0,
-      bytes: 0,
-    };
+    const run = this.#openRun(topic, "text") ?? newRun(topic, { type: "text", texts: [] });
     (run.body as Extract<Body, { type: "text" }>).texts.push(text);
     this.#grow(run, 1, text.length + 1);
   }
@@ -81,8 +81,7 @@ export class PublishRuns {
   /** Adds a segment as it is. */
   pushSegment(segment: Segment): void {
     assertSize(segment.payload.length);
-    const run: Run = { topic: segment.topic, body: { type: "segment", segment }, count: 0, bytes: 0 };
-    this.#grow(run, segment.count, segment.payload.length);
+    this.#grow(newRun(segment.topic, { type: "segment", segment }), segment.count, segment.payload.length);
   }
 
   /** The segments of one frame from the front: at least one, then up to the target size of a frame. */
@@ -92,13 +91,15 @@ export class PublishRuns {
     const taken: Run[] = [];
     for (const run of this.#runs) {
       if (room <= 0 || taken.length >= LIMITS.segmentsMax) break;
+      if (taken.length > 0 && (run.wantsReceipt || taken[0]!.wantsReceipt)) break;
       room -= run.bytes;
       count += run.count;
       taken.push(run);
     }
     this.#runs.splice(0, taken.length);
     this.#bytes -= LIMITS.publishFrameBytes - room;
-    return { segments: taken.map((run) => this.#segmentOf(run)), count };
+    const segments = taken.map((run) => this.#segmentOf(run));
+    return { segments, count, wantsReceipt: taken[0]?.wantsReceipt === true };
   }
 
   /** The run that more may be added to: the last one, while it is of the same kind and not full. */
@@ -133,7 +134,7 @@ export class PublishRuns {
       case "text":
         return { topic, encoding: ENCODING.json, count, payload: encoder.encode(body.texts.join("\n")) };
       case "cbor": {
-        const payload = body.chunk.writer.copy(body.start, body.start + bytes);
+        const payload = body.chunk.writer.view(body.start, body.start + bytes);
         this.#leave(body.chunk);
         return { topic, encoding: ENCODING.cbor, count, payload };
       }
@@ -152,6 +153,10 @@ export class PublishRuns {
 function assertSize(bytes: number): void {
   if (bytes <= LIMITS.eventBytesMax) return;
   throw new FabricError("too_large", `event has ${bytes} bytes, at most ${LIMITS.eventBytesMax} are allowed`);
+}
+
+function newRun(topic: Topic, body: Body): Run {
+  return { topic, body, count: 0, bytes: 0, wantsReceipt: false };
 }
 
 function emptyChunk(): Chunk {

@@ -11,8 +11,8 @@ export interface PublishAck {
    */
   readonly means: PublishMeans;
   /**
-   * To how many subscribed peers the frame went that carried the event; undefined where the fabric did not say.
-   * 0 means that nobody was there.
+   * To how many live readers of its topic, other than this client, the event went; undefined where the fabric does not
+   * know. 0 means that nobody was there.
    */
   readonly receivers: number | undefined;
 }

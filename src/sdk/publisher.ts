@@ -1,8 +1,10 @@
 /** A client's publishes: gathered into frames, kept until acknowledged, sent again after a lost connection (rule 5). */
+import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { FabricEvent } from "../protocol/event.ts";
-import { segmentsBytes, type FrameOf, type Segment } from "../protocol/frame.ts";
+import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
+import { segmentsBytes, type Frame, type FrameOf, type Segment } from "../protocol/frame.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { PublishRuns } from "./publish-runs.ts";
 
@@ -13,7 +15,9 @@ export interface EventRange {
 }
 
 interface Unacked extends EventRange {
-  readonly frame: FrameOf<"publish">;
+  readonly seq: number;
+  /** The publish frame as it went out: what it was made of is not kept beside it. */
+  readonly message: Uint8Array;
   readonly size: number;
 }
 
@@ -45,10 +49,13 @@ export class Publisher {
     return this.#runs.bytes + this.#unackedBytes;
   }
 
-  /** Adds an event. Throws `publisher_too_fast` when too much waits, `invalid_data` for what cannot be encoded. */
-  pushEvent(topic: Topic, event: FabricEvent): void {
+  /**
+   * Adds an event; `wantsReceipt` when its readers are to be counted. Throws `publisher_too_fast` when too much waits,
+   * `invalid_data` for what cannot be encoded.
+   */
+  pushEvent(topic: Topic, event: FabricEvent, wantsReceipt = false): void {
     this.#assertRoom(0);
-    this.#runs.pushEvent(topic, event);
+    this.#runs.pushEvent(topic, event, wantsReceipt);
     this.#pushed++;
   }
 
@@ -68,34 +75,35 @@ export class Publisher {
     }
   }
 
-  /** The frames that may be sent now: as many as the window has room for. */
-  take(): FrameOf<"publish">[] {
-    const frames: FrameOf<"publish">[] = [];
+  /** The frames that may be sent now, encoded: as many as the window has room for. */
+  take(): Uint8Array[] {
+    const messages: Uint8Array[] = [];
     while (!this.#runs.isEmpty && this.#hasWindow) {
-      const { segments, count } = this.#runs.take();
-      const frame = { type: "publish", seq: ++this.#seq, repeat: false, segments } as const;
+      const { segments, count, wantsReceipt } = this.#runs.take();
+      const seq = ++this.#seq;
+      const message = encodeFrame({ type: "publish", seq, repeat: false, receipt: wantsReceipt, segments });
       const size = segmentsBytes(segments);
       const after = this.#taken;
       this.#taken += count;
-      this.#unacked.push({ frame, size, after, last: this.#taken });
+      this.#unacked.push({ seq, message, size, after, last: this.#taken });
       this.#unackedBytes += size;
-      frames.push(frame);
+      messages.push(message);
     }
-    return frames;
+    return messages;
   }
 
   /** What a new connection must carry again, flagged as repeats. */
   unacknowledged(): FrameOf<"publish">[] {
-    return this.#unacked.map(({ frame }) => ({ ...frame, repeat: true }));
+    return this.#unacked.map(({ message }) => ({ ...publishOf(decodeFrame(message)), repeat: true }));
   }
 
   /** Everything up to the number is sequenced. Returns the events of each frame, with the frame's own number. */
   acknowledged(seq: number): readonly (EventRange & { readonly seq: number })[] {
     const done: (EventRange & { seq: number })[] = [];
-    for (const { frame, size, after, last } of this.#unacked) {
-      if (frame.seq > seq) break;
+    for (const { seq: own, size, after, last } of this.#unacked) {
+      if (own > seq) break;
       this.#unackedBytes -= size;
-      done.push({ after, last, seq: frame.seq });
+      done.push({ after, last, seq: own });
     }
     this.#unacked.splice(0, done.length);
     return done;
@@ -103,11 +111,12 @@ export class Publisher {
 
   /** The publish went nowhere, for good. Returns its events and their topics; undefined when it is not known. */
   refused(seq: number): (EventRange & { readonly topics: readonly Topic[] }) | undefined {
-    const at = this.#unacked.findIndex(({ frame }) => frame.seq === seq);
+    const at = this.#unacked.findIndex((unacked) => unacked.seq === seq);
     const [refused] = at < 0 ? [] : this.#unacked.splice(at, 1);
     if (refused === undefined) return undefined;
     this.#unackedBytes -= refused.size;
-    const topics = [...new Set(refused.frame.segments.map(({ topic }) => topic))];
+    const { segments } = publishOf(decodeFrame(refused.message));
+    const topics = [...new Set(segments.map(({ topic }) => topic))];
     return { after: refused.after, last: refused.last, topics };
   }
 
@@ -124,4 +133,9 @@ export class Publisher {
       `${this.bufferedBytes} bytes wait to be published, at most ${LIMITS.clientBufferBytesMax} may: await flush()`,
     );
   }
+}
+
+function publishOf(frame: Frame): FrameOf<"publish"> {
+  assert(frame.type === "publish", "what a publisher keeps is publish frames");
+  return frame;
 }

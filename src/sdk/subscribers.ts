@@ -42,6 +42,11 @@ export class Subscribers {
     for (const subscriber of wanting) subscriber.take(run, delivery);
   }
 
+  /** Whether one of them gets what this client publishes under the topic. */
+  takeOwn(topic: Topic): boolean {
+    return this.#match(topic).some(({ interest }) => interest.isLocal);
+  }
+
   /** Ends them all. */
   end(error: Error | undefined): void {
     for (const subscriber of this.#all) subscriber.end(error);

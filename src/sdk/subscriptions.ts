@@ -1,6 +1,6 @@
 /** A client's subscriptions, in both forms: what they take from the engine, and what they ask of it. */
 import type { FabricError } from "../base/errors.ts";
-import { parsePrefix } from "../protocol/topic.ts";
+import { parsePrefix, parseTopic } from "../protocol/topic.ts";
 import { orAborted } from "./abort.ts";
 import type { ClientEngine } from "./client-engine.ts";
 import type { Delivery } from "./credit-ledger.ts";
@@ -117,6 +117,11 @@ export class Subscriptions {
   deliver(runs: readonly EventRun[], delivery: Delivery): void {
     for (const run of runs) this.#subscribers.dispatch(run, delivery);
     this.#release(delivery);
+  }
+
+  /** Whether a subscription gets what this client publishes under the topic. Throws `invalid_topic_key`. */
+  takeOwn(topic: string): boolean {
+    return this.#subscribers.takeOwn(parseTopic(topic));
   }
 
   /** A change is in force. */

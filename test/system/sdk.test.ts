@@ -158,6 +158,19 @@ describe("a native client", () => {
     expect(plain).toEqual(["Other::two"]);
   });
 
+  test("N-20 counts the readers of an event's topic; a request that none can answer ends at once", async () => {
+    const [client, other] = await Promise.all([open(), open()]);
+    const prefix = fresh();
+    await other.subscribe(`${prefix}read`, () => {});
+    const receiversOf = async (topic: string) => (await client.publishAcked(topic, "A::a")).receivers;
+    expect(await Promise.all([receiversOf(`${prefix}read`), receiversOf(`${prefix}none`)])).toEqual([1, 0]);
+    const none = client.request(`${prefix}none`, "Nobody::there");
+    await expect(none).rejects.toMatchObject({ code: "no_receiver" });
+    const own = (request: ReceivedEvent) => client.reply(request, "Own::answer");
+    await client.subscribe(`${prefix}own`, own, { local: true });
+    expect((await client.request(`${prefix}own`, "Own::ask")).name).toBe("Own::answer");
+  });
+
   test("what does not fit a value or a topic is refused at once, and the client lives", async () => {
     const client = await open();
     expect(() => client.publish("x".repeat(LIMITS.topicBytesMax + 1), "A::a")).toThrow(
@@ -170,11 +183,12 @@ describe("a native client", () => {
   });
 
   test("signals end what waits, and await using ends the client", async () => {
-    const client = await open();
+    const [client, silent] = await Promise.all([open(), open()]);
     const prefix = fresh();
+    await silent.subscribe(prefix, () => {});
     const controller = new AbortController();
     const iteration = take(client.subscribe(prefix, { signal: controller.signal }), 1);
-    const request = client.request(`${prefix}x`, "Nobody::here", [], { signal: controller.signal });
+    const request = client.request(`${prefix}x`, "Nobody::answers", [], { signal: controller.signal });
     const outcomes = Promise.allSettled([iteration, request]);
     await sleep(50);
     controller.abort(new Error("enough"));

@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FabricError } from "../../../src/base/errors.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
-import { ENCODING, segmentsBytes, type Segment } from "../../../src/protocol/frame.ts";
+import { ENCODING, segmentsBytes, type FrameOf, type Segment } from "../../../src/protocol/frame.ts";
 import { count, string, vector, type Value } from "../../../src/data/value.ts";
-import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
+import { decodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { decodeSegment, encodeEvents } from "../../../src/protocol/transcode.ts";
 import { parseTopic } from "../../../src/protocol/topic.ts";
 import { Publisher } from "../../../src/sdk/publisher.ts";
@@ -15,6 +17,10 @@ const raw = (size: number, name = "r"): Segment => ({
   count: 1,
   payload: new TextEncoder().encode(name.repeat(size)),
 });
+const taken = (publisher: Publisher) =>
+  publisher.take().map((message) => decodeFrame(message) as FrameOf<"publish">);
+const textIn = (value: Value | undefined) =>
+  value?.type === "string" && typeof value.value === "string" ? value.value : undefined;
 const payloads = (segments: readonly Segment[]) => segments.map((s) => decoder.decode(s.payload));
 
 test("what waits goes into one frame, runs of a topic into one segment", () => {
@@ -22,7 +28,7 @@ test("what waits goes into one frame, runs of a topic into one segment", () => {
   publisher.pushText(topic, "a");
   publisher.pushText(topic, "b");
   publisher.pushText(parseTopic("other"), "c");
-  const [frame, ...more] = publisher.take();
+  const [frame, ...more] = taken(publisher);
   expect(more).toEqual([]);
   expect(frame).toMatchObject({ type: "publish", seq: 1, repeat: false });
   expect(payloads(frame!.segments)).toEqual(["a\nb", "c"]);
@@ -34,7 +40,7 @@ test("texts and segments keep their order", () => {
   publisher.pushText(topic, "1");
   publisher.pushSegments([raw(1, "2"), raw(1, "3")]);
   publisher.pushText(topic, "4");
-  expect(publisher.take().flatMap((frame) => payloads(frame.segments))).toEqual(["1", "2", "3", "4"]);
+  expect(taken(publisher).flatMap((frame) => payloads(frame.segments))).toEqual(["1", "2", "3", "4"]);
 });
 
 test("publishWindowFrames frames go out, one more waits for an acknowledgement", () => {
@@ -42,11 +48,11 @@ test("publishWindowFrames frames go out, one more waits for an acknowledgement",
   const seqs: number[] = [];
   for (let i = 0; i <= LIMITS.publishWindowFrames; i++) {
     publisher.pushText(topic, "e");
-    seqs.push(...publisher.take().map((frame) => frame.seq));
+    seqs.push(...taken(publisher).map((frame) => frame.seq));
   }
   expect(seqs).toHaveLength(LIMITS.publishWindowFrames);
   publisher.acknowledged(1);
-  expect(publisher.take().map((frame) => frame.seq)).toEqual([LIMITS.publishWindowFrames + 1]);
+  expect(taken(publisher).map((frame) => frame.seq)).toEqual([LIMITS.publishWindowFrames + 1]);
 });
 
 test("no frame goes out once publishWindowBytes are unacknowledged", () => {
@@ -109,7 +115,7 @@ describe("an event", () => {
     publisher.pushText(topic, "text");
     publisher.pushEvent(topic, event([count(3)]));
     publisher.pushEvent(parseTopic("other"), event());
-    const [frame] = publisher.take();
+    const [frame] = taken(publisher);
     expect(frame!.segments.map(({ encoding, count: events }) => [encoding, events])).toEqual([
       [ENCODING.cbor, 2],
       [ENCODING.json, 1],
@@ -117,6 +123,69 @@ describe("an event", () => {
       [ENCODING.cbor, 1],
     ]);
     expect(decodeSegment(frame!.segments[0]!)).toEqual([event([count(1)]), event([count(2)])]);
+  });
+
+  test("N-20 with a receipt goes in a frame that holds its topic only", () => {
+    const publisher = new Publisher();
+    const other = parseTopic("other");
+    publisher.pushEvent(topic, event());
+    publisher.pushEvent(other, event(), true);
+    publisher.pushEvent(other, event());
+    publisher.pushEvent(topic, event());
+    publisher.pushEvent(other, event(), true);
+    const frames = taken(publisher).map(({ receipt = false, segments }) => ({
+      receipt,
+      topics: segments.map((s) => `${s.topic} ${s.count}`),
+    }));
+    expect(frames).toEqual([
+      { receipt: false, topics: ["zeek/x 1"] },
+      { receipt: true, topics: ["other 2"] },
+      { receipt: false, topics: ["zeek/x 1"] },
+      { receipt: true, topics: ["other 1"] },
+    ]);
+  });
+
+  test("is what it was when its frame goes out, and when it goes out again, whatever is published in between", () => {
+    const size = fc.oneof(
+      fc.nat({ max: 40 }),
+      fc.constantFrom(LIMITS.publishFrameBytes, 3 * LIMITS.publishFrameBytes),
+    );
+    const step = fc.oneof(
+      fc.record({ topic: fc.constantFrom("a", "b"), size }),
+      fc.constantFrom("take" as const, "refused" as const),
+      fc.record({ acknowledge: fc.nat({ max: 3 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const publisher = new Publisher();
+        let deep: Value = count(1);
+        for (let i = 0; i <= LIMITS.valueNestingMax; i++) deep = vector([deep]);
+        const pushed: string[] = [];
+        const frames: FrameOf<"publish">[] = [];
+        let acknowledged = 0;
+        const textsOf = (all: readonly FrameOf<"publish">[]) =>
+          all.flatMap(({ segments }) =>
+            segments.flatMap((s) => decodeSegment(s).map(({ args }) => `${s.topic} ${textIn(args[0])}`)),
+          );
+        for (const next of [...steps, "take" as const]) {
+          if (next === "take") frames.push(...taken(publisher));
+          else if (next === "refused") {
+            expect(() => publisher.pushEvent(topic, event([string("lost"), deep]))).toThrow(FabricError);
+          } else if ("acknowledge" in next) {
+            acknowledged = Math.min(frames.length, acknowledged + next.acknowledge);
+            publisher.acknowledged(acknowledged);
+          } else {
+            const text = `${pushed.length}${"x".repeat(next.size)}`;
+            publisher.pushEvent(parseTopic(next.topic), event([string(text)]));
+            pushed.push(`${next.topic} ${text}`);
+          }
+        }
+        const sent = textsOf(frames);
+        expect(sent).toEqual(pushed.slice(0, sent.length));
+        expect(textsOf(publisher.unacknowledged())).toEqual(textsOf(frames.slice(acknowledged)));
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test("that cannot be encoded leaves those before it whole", () => {
@@ -129,7 +198,7 @@ describe("an event", () => {
     );
     publisher.pushEvent(topic, event([count(3)]));
     expect(publisher.pushed).toBe(2);
-    expect(decodeSegment(publisher.take()[0]!.segments[0]!)).toEqual([event([count(1)]), event([count(3)])]);
+    expect(decodeSegment(taken(publisher)[0]!.segments[0]!)).toEqual([event([count(1)]), event([count(3)])]);
   });
 
   test("has at most eventBytesMax bytes", () => {
@@ -151,7 +220,7 @@ describe("an event", () => {
     publisher.pushText(topic, "x".repeat(LIMITS.eventBytesMax));
     publisher.pushText(topic, "x".repeat(LIMITS.eventBytesMax));
     const [first] = publisher.take();
-    expect(encodeFrame(first!).length).toBeLessThan(LIMITS.publishFrameBytesMax);
+    expect(first!.length).toBeLessThan(LIMITS.publishFrameBytesMax);
   });
 });
 
