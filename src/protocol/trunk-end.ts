@@ -56,6 +56,8 @@ const TRUNK_CONNECTIONS = 2 ** 20;
 interface WithHistory {
   readonly id: number;
   readonly prefixes: readonly Prefix[];
+  /** Those of them that were not in force before: a new connection takes the others up from where the reader stands. */
+  readonly added: readonly Prefix[];
   readonly history: unknown;
 }
 
@@ -178,7 +180,7 @@ export class TrunkEnd {
   /** What a new connection begins with: what was in force, from where the reader stands; then histories, one by one. */
   #resubscribe(): Uint8Array[] {
     this.#resume = this.positions;
-    const later = new Set(this.#withHistory.flatMap(({ prefixes }) => prefixes));
+    const later = new Set(this.#withHistory.flatMap(({ added }) => added));
     const before = [...this.#prefixes].filter((prefix) => !later.has(prefix));
     const out: Uint8Array[] = [];
     if (before.length > 0) {
@@ -217,8 +219,9 @@ export class TrunkEnd {
   /** Adds subscriptions; confirmed by a `subscribed` event with this id or a higher one. Ids must rise. */
   subscribe(id: number, prefixes: readonly Prefix[], history?: unknown): Uint8Array[] {
     this.#lastSubscribeId = id;
-    for (const prefix of prefixes) this.#prefixes.add(prefix);
-    if (history !== undefined) this.#withHistory.push({ id, prefixes, history });
+    const added = prefixes.filter((prefix) => !this.#prefixes.has(prefix));
+    for (const prefix of added) this.#prefixes.add(prefix);
+    if (history !== undefined) this.#withHistory.push({ id, prefixes, added, history });
     return this.isOpen ? [this.#subscribeBytes(id, prefixes, history)] : [];
   }
 

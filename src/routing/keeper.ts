@@ -3,6 +3,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { SequencedFrame } from "../protocol/frame.ts";
 import { KeptLog } from "./kept-log.ts";
 import {
+  isBefore,
   LOG_IDS,
   type KeptChange,
   type KeptStore,
@@ -22,8 +23,11 @@ export class Keeper {
   /** When kept publishes may be sequenced again, ms. */
   #dueMs = 0;
   #expiredMs = -Infinity;
-  /** Bytes kept since the marks of publishers were written. */
+  /** Bytes kept since the marks of publishers were written, and where the router stood then. */
   #unmarkedBytes = 0;
+  #markedAt: Place = { incarnation: 0, seq: 0 };
+  /** Whether rows have expired that alone tell of their publishers' marks. */
+  #hasUnmarkedExpired = false;
 
   /** @param persist Takes the changes that a new layout brings. */
   constructor(
@@ -55,7 +59,7 @@ export class Keeper {
 
   /** Whether the marks of publishers are to be written. */
   get isMarkDue(): boolean {
-    return this.#unmarkedBytes >= LIMITS.keptMarksBytes;
+    return this.#hasUnmarkedExpired || this.#unmarkedBytes >= LIMITS.keptMarksBytes;
   }
 
   /** When what is kept is to be looked at again while the router sleeps, ms; Infinity when nothing is kept. */
@@ -73,9 +77,11 @@ export class Keeper {
     yield change;
   }
 
-  /** The marks of publishers are written. */
-  marked(): void {
+  /** The marks of publishers are written; they hold up to this place. */
+  marked(at: Place): void {
     this.#unmarkedBytes = 0;
+    this.#markedAt = at;
+    this.#hasUnmarkedExpired = false;
   }
 
   /** Drops what has expired; at the front of a turn, and not more often than it needs to be. */
@@ -84,7 +90,9 @@ export class Keeper {
     this.#expiredMs = nowMs;
     for (const log of this.logs) {
       const change = log.expire(nowMs);
-      if (change !== undefined) yield change;
+      if (change === undefined) continue;
+      this.#hasUnmarkedExpired ||= isBefore(this.#markedAt, log.expired!);
+      yield change;
     }
   }
 

@@ -112,13 +112,24 @@ export class Outbox {
 
   /** Takes back what waits of a stream that drops nothing. */
   withdraw(stream: string): void {
+    this.#takeOut(stream, "withdrawn");
+  }
+
+  /** The reader wants a stream no more: nothing that waits of it is sent or told. */
+  giveUp(stream: string): void {
+    this.#takeOut(stream, isKept(stream) ? "withdrawn" : "away");
+    for (const waiting of this.#queue) waiting.holes = without(waiting.holes, stream);
+    this.#tailHoles = without(this.#tailHoles, stream);
+  }
+
+  #takeOut(stream: string, to: DropReason | "withdrawn"): void {
     const left: Waiting[] = [];
     let holes = NO_HOLES;
     for (const waiting of this.#queue) {
       holes = join(holes, waiting.holes);
       if (waiting.delivery.stream === stream) {
         this.#queuedBytes -= waiting.delivery.bytes.length;
-        this.#unqueue("withdrawn", waiting.delivery);
+        this.#unqueue(to, waiting.delivery);
         continue;
       }
       left.push({ delivery: waiting.delivery, holes });
@@ -258,6 +269,10 @@ export class Outbox {
 
 function holeOf({ stream, incarnation, prev, last, events }: OutboxDelivery): Holes {
   return new Map([[stream, { stream, incarnation, from: prev, to: last, events }]]);
+}
+
+function without(holes: Holes, stream: string): Holes {
+  return holes.has(stream) ? new Map([...holes].filter(([other]) => other !== stream)) : holes;
 }
 
 /** Runs, and those behind them, as one run a stream. */

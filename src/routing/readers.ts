@@ -62,6 +62,14 @@ export class Readers {
     });
   }
 
+  /** A reader wants a stream no more. */
+  giveUp(trunk: Trunk, stream: string): void {
+    this.#book(trunk, () => {
+      trunk.outbox.giveUp(stream);
+      return [];
+    });
+  }
+
   /** Whether a publish has to wait for a reader whose policy is `block`. */
   holdsBack(segments: readonly Segment[]): boolean {
     for (const trunk of this.#over) {

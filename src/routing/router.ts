@@ -96,7 +96,9 @@ export class Router {
     this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
     const { logs } = this.#keeper;
     this.#subscribers = new Subscribers(logs, this.#readers, this.#out, this.#ledger, () => this.position);
-    this.#marks = new PublisherMarks((checkpoint ?? stored.marks)?.marks);
+    const marked = checkpoint ?? stored.marks;
+    this.#marks = new PublisherMarks(marked?.marks);
+    if (marked !== undefined) this.#keeper.marked(marked);
     if (!this.#checkpointed) {
       this.#out.persist({ type: "incarnation", incarnation: this.#incarnation });
       this.#recoverMarks(stored.marks);
@@ -184,6 +186,7 @@ export class Router {
     if (this.#awaited.size > 0 && nowMs >= this.#graceEndsMs) this.#endGrace();
     if (this.#mayCheckpoint && nowMs >= this.#quietSinceMs + LIMITS.checkpointMs) {
       this.#out.persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
+      this.#keeper.marked(this.position);
       this.#dirty = false;
       this.#checkpointed = true;
       this.#quietSinceMs = nowMs;
@@ -362,7 +365,7 @@ export class Router {
   #keep(nowMs: number): void {
     for (const log of this.#keeper.logs) this.#commit(log, nowMs);
     if (!this.#keeper.isMarkDue) return;
-    this.#keeper.marked();
+    this.#keeper.marked(this.position);
     this.#out.persist({ type: "marks", checkpoint: { ...this.#checkpoint(), lastSeqs: [] } });
   }
 

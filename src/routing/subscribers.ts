@@ -159,7 +159,10 @@ export class Subscribers {
     for (const chain of trunk.chains.values()) this.#planes.leave(chain);
     change();
     const { seq } = this.#now();
-    for (const chain of this.#planes.enter(trunk, () => seq)) this.#replays.forget(chain);
+    for (const chain of this.#planes.enter(trunk, () => seq)) {
+      this.#replays.forget(chain);
+      this.#readers.giveUp(trunk, chain.stream);
+    }
     for (const chain of trunk.chains.values()) {
       const isWaiting = chain.replay !== undefined || trunk.outbox.standing(chain.stream) !== undefined;
       if (!isWaiting) chain.lastSeq = seq;
