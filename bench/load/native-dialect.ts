@@ -1,9 +1,13 @@
-/** Native frames at the fabric: the raw protocol (PROTOCOL.md, "Native protocol"), without the SDK. */
+/**
+ * Native frames at the fabric: the raw protocol (PROTOCOL.md, "Native protocol"), without the SDK. Readers take frames
+ * as they were published, and say what they have consumed, as the SDK does.
+ */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { WebSocket } from "ws";
+import { LIMITS } from "../../src/base/limits.ts";
 import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
-import type { Frame, FrameOf } from "../../src/protocol/frame.ts";
+import type { Frame, FrameOf, Position } from "../../src/protocol/frame.ts";
 import { PROTOCOL_VERSIONS, SUBPROTOCOL } from "../../src/protocol/handshake.ts";
 import { fromBytes, parsePrefix } from "../../src/protocol/topic.ts";
 import { batchAgeUs, batchCounter, batchFrame, batchPublisher, EVENT_BYTES, groupPrefix } from "./batch.ts";
@@ -17,6 +21,10 @@ import {
 } from "./client.ts";
 import type { LoadTarget } from "./plan.ts";
 
+const WINDOW_BYTES = LIMITS.readerWindowBytes;
+/** What a reader consumes before it says so. */
+const TOLD_AFTER_BYTES = WINDOW_BYTES / 4;
+
 /** Opens a native connection that has been welcomed. */
 async function connectNative(target: LoadTarget): Promise<Connection> {
   const connection = await openWebSocket(target, "/v1/connect", [SUBPROTOCOL]);
@@ -25,7 +33,7 @@ async function connectNative(target: LoadTarget): Promise<Connection> {
     versions: PROTOCOL_VERSIONS,
     instance: fromBytes(randomBytes(16)),
     connection: 1,
-    options: { client: "bench" },
+    options: { client: "bench", encodings: ["json", "cbor"], resume: true, window: WINDOW_BYTES },
   });
   return connection;
 }
@@ -66,9 +74,15 @@ export const nativeDialect: Dialect = {
     await subscribeNative(ws, groupPrefix(group));
     const isTimed = shape.rate > 0;
     const unitBytes = EVENT_BYTES * (shape.events ?? 1);
+    let untoldBytes = 0;
     return new FrameReader(ws, group, shape.publishers, (message, tally) => {
       const frame = decodeFrame(message);
       if (frame.type !== "deliver") throw new Error(`a reader got ${frame.type}`);
+      untoldBytes += message.length;
+      if (untoldBytes >= TOLD_AFTER_BYTES) {
+        ws.send(encodeFrame({ type: "credit", position: endOf(frame), window: WINDOW_BYTES }));
+        untoldBytes = 0;
+      }
       for (const payload of payloadsOf(frame)) {
         // The fabric may join what stood in several frames.
         for (let at = 0; at < payload.length; at += unitBytes) {
@@ -82,4 +96,8 @@ export const nativeDialect: Dialect = {
 
 function payloadsOf(frame: FrameOf<"deliver">): Uint8Array[] {
   return frame.frames.flatMap((f) => f.segments.map((segment) => segment.payload));
+}
+
+function endOf({ router, incarnation, prev, frames }: FrameOf<"deliver">): Position {
+  return { router, incarnation, seq: frames.at(-1)?.seq ?? prev };
 }

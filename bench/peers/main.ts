@@ -47,6 +47,11 @@ const PEERS: readonly Peer[] = [
   },
 ];
 const OWN = 2;
+/** Programs that make each event of values, and read the values of each: one codec on both sides. */
+const READERS: readonly Peer[] = [
+  { name: "fabric, SDK", start: startFabricServer, dialect: "sdk-args" },
+  { name: "nats, same codec", start: startNatsServer, dialect: "nats-args", budget: { min: 0.7 } },
+];
 const NAMES = ["1→1", "4→4", "1→50"];
 
 /** Runs the cases. */
@@ -56,7 +61,9 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   try {
     for (const { name, shape } of CASES) {
       if (!NAMES.includes(name) || !name.includes(options.only ?? "")) continue;
-      results.push(await compareCase(name, shape, load, options));
+      results.push(await compareCase({ name, shape, peers: PEERS, own: OWN }, load, options));
+      const read = { name: `${name}, arguments read`, shape, peers: READERS, own: 1 };
+      results.push(await compareCase(read, load, options));
     }
   } finally {
     load.close();
@@ -67,29 +74,36 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   return { ...result, charts: { "peers.svg": rateChart("Beside other brokers", result, NAMES, sides) } };
 }
 
+interface PeersCase {
+  readonly name: string;
+  readonly shape: LoadShape;
+  readonly peers: readonly Peer[];
+  /** How many of the first peers are the fabric. */
+  readonly own: number;
+}
+
 function compareCase(
-  name: string,
-  shape: LoadShape,
+  { name, shape, peers, own }: PeersCase,
   load: LoadProcess,
   options: BenchOptions,
 ): Promise<BenchResult> {
   const { seconds, pairs: rounds, print } = options;
   return using(
-    PEERS.map((peer) => peer.start),
+    peers.map((peer) => peer.start),
     async (servers) => {
       const targets = servers.map((server, i) => {
-        const { dialect, isSingle = false } = PEERS[i]!;
+        const { dialect, isSingle = false } = peers[i]!;
         const target = targetOf(server, dialect);
         if (!isSingle) return target;
         return { ...target, shape: { events: 1 }, window: SINGLE_WINDOW / (shape.groups * shape.publishers) };
       });
       const results = await runRounds(load, targets, shape, { window: WINDOW, seconds, rounds });
-      const sides = PEERS.map((peer, i) => ({
+      const sides = peers.map((peer, i) => ({
         name: peer.name,
         results: results.map((round) => round[i]!),
         ...(peer.budget && { budget: peer.budget }),
       }));
-      return compare({ name, isTimed: false, sides, own: OWN, print });
+      return compare({ name, isTimed: false, sides, own, print });
     },
   );
 }
