@@ -67,6 +67,7 @@ export const ERROR_CODES = {
     1008,
   ),
   expected: info("A log batch has another number than the one that follows the last.", 409, 1008),
+  same_fabric: info("Both sides of a peering are one fabric, or call themselves the same.", 409, 1008),
   conflict: info("A log batch repeats a number with other content.", 409, 1008),
   invalid_batch: info(
     "A log batch is not what it claims: gzip, checksum, records or final newline.",
@@ -74,10 +75,20 @@ export const ERROR_CODES = {
     1008,
   ),
   request_timeout: info("No reply came in time.", 504, 1008, true),
+  peer_unavailable: info("Nothing takes a peering at this location.", 503, 1013, true),
+  redundant_connection: info("The peer is connected already.", 409, 1008),
   no_receiver: info("Nobody is subscribed to the topic of a request.", 503, 1008, true),
   in_use: info("A port or a folder is held by another process.", 409, 1011, true),
+  layout_changed: info(
+    "The layout was changed by somebody else meanwhile: look at it again.",
+    409,
+    1008,
+    true,
+  ),
+  script_error: info("A script did what scripts may not do there.", 500, 1011),
   invalid_layout: info("The layout contradicts itself.", 500, 1011),
   backend_failure: info("Storage failed.", 500, 1011, true),
+  not_supported_here: info("This deployment, or this release that it stands for, cannot do that.", 501, 1011),
   logic_error: info("A broken invariant: a defect of the fabric.", 500, 1011),
 } as const satisfies Record<string, CodeInfo>;
 

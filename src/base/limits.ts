@@ -64,6 +64,10 @@ export const LIMITS = {
   hopsMax: 16,
   /** Name of a fabric or endpoint, characters. */
   fabricNameMax: 128,
+  /** Events that an endpoint remembers, so that none passes twice: at least so many, at most twice as many. */
+  endpointSeenMax: 65_536,
+  /** An endpoint that could not connect to a peer, or lost it, tries again after this time, ms (Broker: 10 s). */
+  peerRetryMs: 10_000,
 
   // A native session.
   /** Answers to pings, changes of subscriptions and refused publishes of one peer: a second, and at once. */
@@ -170,8 +174,26 @@ export const LIMITS = {
   nodeIdMax: 128,
   /** While there are nodes, an alarm starts Membership again this often should it have died, ms. */
   memberCheckMs: 60_000,
-  /** Reports (events and log lines) that wait for their routers and loggers, rows; the oldest go first. */
+  /** Publishes and log batches of an object's reports that wait, rows each; past it new ones are dropped and counted. */
   memberReportsMax: 1_024,
+  /** Events in one publish of reports: it is one row. */
+  reportEventsMax: 4_096,
+
+  // Scripts of a node (rule 31).
+  /** Scripts of one node, and handlers of all of them. */
+  scriptsMax: 64,
+  scriptHandlersMax: 4_096,
+  /** Events that one script may raise in one turn: a handler that raises its own event would never end. */
+  scriptRaisedMax: 100_000,
+  /** Scheduled events of one node, and how far ahead one may lie, ms: ten years. */
+  scriptSchedulesMax: 16_384,
+  scriptScheduleMsMax: 315_360_000_000,
+  /** How long a `when` may wait, ms: it keeps its node awake. And how many may wait. */
+  scriptWhenMsMax: 60_000,
+  scriptWhensMax: 1_024,
+  /** A key and a value of a script's state, bytes: a row holds 2 MB. */
+  scriptStateKeyBytesMax: 1 * KIB,
+  scriptStateValueBytesMax: 1 * MIB,
 
   // The layout.
   /** Nodes, pools and stores in one layout. */
