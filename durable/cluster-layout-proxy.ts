@@ -1,8 +1,8 @@
 /** Typed calls to the one ClusterLayout of a deployment: the only value that the Worker imports from durable/. */
 import { proxyDurable } from "itty-durable";
 import { FabricError, isErrorCode } from "../src/base/errors.ts";
+import { formatCall } from "../src/cluster/layout-call.ts";
 import {
-  formatCall,
   parseLayoutDocument,
   type LayoutChange,
   type LayoutDocument,
@@ -18,7 +18,10 @@ export type ClusterLayoutNamespace = Pick<DurableObjectNamespace, "idFromName" |
 export interface ClusterLayoutCalls {
   /** The run-time part of the layout. Throws `unavailable` when the object does not answer. */
   read(): Promise<LayoutDocument>;
-  /** The document after a change, which is durable then. Throws also `unknown_logger`. */
+  /**
+   * The document after a change, which is durable then. Throws also `unknown_logger`, `layout_changed`, `invalid_layout`
+   * and `too_large`.
+   */
   change(change: LayoutChange): Promise<LayoutDocument>;
 }
 

@@ -9,10 +9,10 @@
 import { createDurable } from "itty-durable";
 import { error, IttyRouter, type IRequest } from "itty-router";
 import { FabricError } from "../src/base/errors.ts";
+import { parseCall } from "../src/cluster/layout-call.ts";
 import {
   changeDocument,
   EMPTY_DOCUMENT,
-  parseCall,
   parseLayoutChange,
   parseLayoutDocument,
   type LayoutDocument,
@@ -65,7 +65,14 @@ export class ClusterLayout extends createDurable({ autoPersist: false, autoRetur
       this.document = document;
       // A write that fails makes the platform discard this object, with what it believes.
       await this.persist();
-      trace("layout.changed", { epoch: document.epoch, logger: change.name, enabled: change.enabled });
+      const { epoch, loggers, nodes, pools, stores } = document;
+      trace("layout.changed", {
+        epoch,
+        loggers: loggers.length,
+        nodes: nodes.length,
+        pools: pools.length,
+        stores: stores.length,
+      });
       return { document };
     } catch (refused) {
       if (!(refused instanceof FabricError)) throw refused;

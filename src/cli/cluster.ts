@@ -1,17 +1,16 @@
-/** `selvedge cluster show|enable|disable|check`: the layout in force, and what operators change of it at run time. */
+/** `selvedge cluster show|check|apply|enable|disable`: the layout in force, and what operators change at run time. */
 import type { CAC } from "cac";
+import { checkLayout } from "../cluster/layout-check.ts";
 import { EMPTY_DOCUMENT } from "../cluster/layout-document.ts";
-import { checkLayout, viewLayout, type LayoutSource, type LayoutView } from "../cluster/layout-view.ts";
+import { viewLayout, type LayoutApplied, type LayoutView } from "../cluster/layout-view.ts";
+import { formatDifference, formatView } from "./cluster-text.ts";
 import { EXIT } from "./exit.ts";
 import { readLayout } from "./layout-file.ts";
-import { formatTable } from "./table.ts";
 import { request, targetOf, type TargetOptions } from "./target.ts";
 
-const SOURCES: Readonly<Record<LayoutSource, string>> = {
-  site: "src/site/layout.ts",
-  variable: "LAYOUT variable",
-  operator: "changed at run time",
-};
+interface ApplyOptions extends TargetOptions {
+  readonly dryRun?: boolean;
+}
 
 export function registerCluster(cli: CAC): void {
   cli
@@ -19,6 +18,12 @@ export function registerCluster(cli: CAC): void {
     .example("selvedge cluster show")
     .example("selvedge cluster show --json | jq .loggers")
     .action(show);
+  cli
+    .command("cluster apply [file]", "Put the nodes, pools and stores of a layout in force, without a deploy")
+    .option("--dry-run", "Print what would change, and change nothing")
+    .example("selvedge cluster apply layout.json --dry-run")
+    .example("selvedge cluster apply < layout.json")
+    .action(apply);
   cli
     .command("cluster enable <logger>", "Let a logger take new batches again, without a deploy")
     .example("selvedge cluster enable logger-1")
@@ -47,8 +52,21 @@ async function change(logger: string, enabled: boolean, options: TargetOptions):
   const response = await request(targetOf(options), "PUT", path, { enabled });
   const view = (await response.json()) as LayoutView;
   print(view, options);
-  const told = checkLayout(view).filter(({ code }) => code !== "order_per_router");
-  if (!options.json) for (const { message } of told) console.error(`selvedge: note: ${message}`);
+  tell(view, options);
+  return EXIT.ok;
+}
+
+/** Applies a file, or standard input. Throws `invalid_layout` for what is no layout, before anything is asked. */
+async function apply(file: string | undefined, options: ApplyOptions): Promise<number> {
+  const { source } = await readLayout(file === undefined ? undefined : String(file));
+  const path = options.dryRun ? "/v1/cluster?dry-run" : "/v1/cluster";
+  const applied = (await (await request(targetOf(options), "PUT", path, source)).json()) as LayoutApplied;
+  if (options.json) {
+    console.log(JSON.stringify(applied));
+    return EXIT.ok;
+  }
+  console.log(formatDifference(applied));
+  tell(applied, options);
   return EXIT.ok;
 }
 
@@ -64,8 +82,11 @@ async function check(file: string | undefined, options: TargetOptions): Promise<
     return EXIT.ok;
   }
   for (const { message } of findings) console.log(`note: ${message}`);
-  const counts = `${view.routers.length} routers, ${view.loggers.length} loggers`;
-  console.log(`the layout is valid: ${counts}`);
+  const { routers, nodes, loggers, pools, stores } = view;
+  const counts = Object.entries({ routers, nodes, loggers, pools, stores }).map(
+    ([what, all]) => `${all.length} ${what}`,
+  );
+  console.log(`the layout is valid: ${counts.join(", ")}`);
   return EXIT.ok;
 }
 
@@ -73,18 +94,14 @@ async function running(options: TargetOptions): Promise<LayoutView> {
   return (await (await request(targetOf(options), "GET", "/v1/cluster")).json()) as LayoutView;
 }
 
-function print(view: LayoutView, options: TargetOptions): void {
-  if (options.json) {
-    console.log(JSON.stringify(view));
-    return;
+/** What a change makes true; how routers split prefixes is not of its making. */
+function tell(view: LayoutView, options: TargetOptions): void {
+  if (options.json) return;
+  for (const { code, message } of checkLayout(view)) {
+    if (code !== "order_per_router") console.error(`selvedge: note: ${message}`);
   }
-  const { epoch, routers, loggers, jsonReader } = view;
-  const allowance = `${jsonReader.bytesPerSecond} bytes/s, burst ${jsonReader.burstBytes} bytes`;
-  const rows = [
-    ...routers.map((r) => ["router", r.name, `prefix "${r.prefix}"`, SOURCES[r.source]]),
-    ...loggers.map((l) => ["logger", l.name, l.enabled ? "enabled" : "disabled", SOURCES[l.source]]),
-    ["JSON v1 readers", "", allowance, SOURCES[jsonReader.source]],
-  ];
-  console.log(formatTable(["what", "name", "setting", "from"], rows));
-  console.log(`epoch ${epoch}: changes at run time since the fabric was made`);
+}
+
+function print(view: LayoutView, options: TargetOptions): void {
+  console.log(options.json ? JSON.stringify(view) : formatView(view));
 }

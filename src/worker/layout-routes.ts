@@ -2,10 +2,13 @@
 import { clusterLayout } from "../../durable/cluster-layout-proxy.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { loggerOverride, type LayoutDocument } from "../cluster/layout-document.ts";
+import { diffLayouts, parseApplied } from "../cluster/layout-apply.ts";
+import { deltaFor, layoutInForce, loggerOverride, type LayoutDocument } from "../cluster/layout-document.ts";
 import { viewLayout } from "../cluster/layout-view.ts";
+import type { Layout } from "../cluster/layout.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { deployedLayout } from "../site/deployed.ts";
+import { assertOperator } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
 import { learnLayout } from "./layout-copy.ts";
 
@@ -37,6 +40,45 @@ export async function changeLogger(
   }
   const document = await clusterLayout(env.CLUSTER_LAYOUT).change({ type: "logger", name, enabled });
   learnLayout(document);
+  await tellLogger(env, document, name);
+  return answer(env, document);
+}
+
+/**
+ * `PUT /v1/cluster`, body a layout as src/site/layout.ts holds one: its nodes, pools and stores are in force when the
+ * answer (LayoutApplied) comes. Sections that it leaves out stay; its settings must be those that are deployed (R8). With
+ * `?dry-run` nothing changes. Throws `forbidden`, `invalid_data`, `too_large`, `layout_changed`, and `unavailable`, after
+ * which the same request may be sent again.
+ */
+export async function applyLayout(env: LayoutEnv, grant: Grant, request: Request): Promise<Response> {
+  assertOperator(grant);
+  const body = await jsonOf(request, LIMITS.layoutApplyBytesMax);
+  const calls = clusterLayout(env.CLUSTER_LAYOUT);
+  const document = await calls.read();
+  const deployed = deployedLayout(env.LAYOUT);
+  const { delta, difference } = plan(body, deployed, layoutInForce(deployed, document).layout);
+  if (new URL(request.url).searchParams.has("dry-run")) {
+    return answer(env, { ...document, ...delta }, { difference, applied: false });
+  }
+  const applied = await calls.change({ type: "layout", epoch: document.epoch, ...delta });
+  learnLayout(applied);
+  const concerned = new Set([...document.loggers, ...applied.loggers].map(({ name }) => name));
+  for (const { name } of deployed.loggers) if (concerned.has(name)) await tellLogger(env, applied, name);
+  return answer(env, applied, { difference, applied: true });
+}
+
+/** What a written layout changes. Throws `invalid_data`: it is the caller's, not the deployment's, that is wrong. */
+function plan(body: unknown, deployed: Layout, current: Layout) {
+  try {
+    const wanted = parseApplied(body, current);
+    return { delta: deltaFor(deployed, wanted), difference: diffLayouts(current, wanted) };
+  } catch (error) {
+    if (!(error instanceof FabricError) || error.code !== "invalid_layout") throw error;
+    throw new FabricError("invalid_data", error.message, { cause: error });
+  }
+}
+
+async function tellLogger(env: LayoutEnv, document: LayoutDocument, name: string): Promise<void> {
   const override = { epoch: document.epoch, enabled: loggerOverride(document, name) };
   try {
     await env.LOGGER.getByName(name).setOverride(override);
@@ -47,29 +89,28 @@ export async function changeLogger(
       { cause },
     );
   }
-  return answer(env, document);
 }
 
-function assertOperator(grant: Grant): void {
-  if (!grant.admin) throw new FabricError("forbidden", "the token does not grant the operator's routes");
-}
-
-function answer(env: LayoutEnv, document: LayoutDocument): Response {
+function answer(env: LayoutEnv, document: LayoutDocument, more: object = {}): Response {
   const source = env.LAYOUT === undefined ? "site" : "variable";
-  return Response.json(viewLayout(deployedLayout(env.LAYOUT), source, document));
+  return Response.json({ ...viewLayout(deployedLayout(env.LAYOUT), source, document), ...more });
 }
 
 async function enabledOf(request: Request): Promise<boolean> {
-  const max = LIMITS.layoutBodyBytesMax;
+  const body = await jsonOf(request, LIMITS.layoutBodyBytesMax);
+  const enabled = typeof body === "object" && body !== null && "enabled" in body ? body.enabled : undefined;
+  if (typeof enabled === "boolean") return enabled;
+  throw new FabricError("invalid_data", 'the body must be {"enabled": true} or {"enabled": false}');
+}
+
+async function jsonOf(request: Request, max: number): Promise<unknown> {
   const body = await request.arrayBuffer();
   if (body.byteLength > max) {
     throw new FabricError("too_large", `the body has ${body.byteLength} bytes, at most ${max} are allowed`);
   }
   try {
-    const { enabled } = JSON.parse(new TextDecoder().decode(body)) as { readonly enabled?: unknown };
-    if (typeof enabled === "boolean") return enabled;
-  } catch {
-    // Told below, with what is wanted instead.
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch (cause) {
+    throw new FabricError("invalid_data", "the body must be JSON", { cause });
   }
-  throw new FabricError("invalid_data", 'the body must be {"enabled": true} or {"enabled": false}');
 }

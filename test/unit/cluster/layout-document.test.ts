@@ -1,12 +1,11 @@
 /** The run-time part of the layout: changes, how it is laid over the deployed one, and the form of a call. */
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
+import { formatCall, parseCall } from "../../../src/cluster/layout-call.ts";
 import {
   changeDocument,
   EMPTY_DOCUMENT,
-  formatCall,
   mergeLayout,
-  parseCall,
   parseLayoutChange,
   parseLayoutDocument,
   type LayoutDocument,
@@ -23,7 +22,7 @@ const enabledOf = (document: LayoutDocument, deployed = DEPLOYED) =>
 describe("[R34] a change at run time", () => {
   it("is laid over the deployed layout, and raises the epoch", () => {
     const one = set(EMPTY_DOCUMENT, "one", false);
-    expect(one).toEqual({ epoch: 1, loggers: [{ name: "one", enabled: false }] });
+    expect(one).toEqual({ ...EMPTY_DOCUMENT, epoch: 1, loggers: [{ name: "one", enabled: false }] });
     const both = set(one, "two", true);
     expect(both.epoch).toBe(2);
     expect([EMPTY_DOCUMENT, one, both].map((document) => enabledOf(document))).toEqual([
@@ -41,7 +40,7 @@ describe("[R34] a change at run time", () => {
 
   it("back to what the deployment says leaves it to the deployment", () => {
     const back = set(set(EMPTY_DOCUMENT, "one", false), "one", true);
-    expect(back).toEqual({ epoch: 2, loggers: [] });
+    expect(back).toEqual({ ...EMPTY_DOCUMENT, epoch: 2 });
     expect(enabledOf(back, parseLayout({ loggers: [{ name: "one", enabled: false }] }))).toEqual([false]);
   });
 
@@ -56,6 +55,7 @@ describe("[R34] a change at run time", () => {
     const later = parseLayout({ loggers: [{ name: "three" }] });
     expect(enabledOf(one, later)).toEqual([true]);
     expect(set(one, "three", false, later)).toEqual({
+      ...EMPTY_DOCUMENT,
       epoch: 2,
       loggers: [{ name: "three", enabled: false }],
     });
@@ -95,7 +95,7 @@ describe("[R34] the document", () => {
     }));
     const deployed = parseLayout({ loggers: loggers.map(({ name }) => ({ name })) });
     const document = loggers.reduce((all, { name }) => set(all, name, false, deployed), EMPTY_DOCUMENT);
-    expect(document).toEqual({ epoch: LIMITS.loggersMax, loggers });
+    expect(document).toEqual({ ...EMPTY_DOCUMENT, epoch: LIMITS.loggersMax, loggers });
     expect(parseLayoutDocument(parseCall(formatCall(document)))).toEqual(document);
     const more = { epoch: 1, loggers: [...loggers, { name: "one-more", enabled: true }] };
     expect(() => parseLayoutDocument(more)).toThrow("at most 64");

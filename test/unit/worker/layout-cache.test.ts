@@ -2,10 +2,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FabricError } from "../../../src/base/errors.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
-import type { LayoutDocument } from "../../../src/cluster/layout-document.ts";
+import { EMPTY_DOCUMENT, type LayoutDocument } from "../../../src/cluster/layout-document.ts";
 import { LayoutCache, type LayoutCachePorts } from "../../../src/worker/layout-cache.ts";
 
-const documentOf = (epoch: number): LayoutDocument => ({ epoch, loggers: [{ name: "one", enabled: false }] });
+const documentOf = (epoch: number): LayoutDocument => ({
+  ...EMPTY_DOCUMENT,
+  epoch,
+  loggers: [{ name: "one", enabled: false }],
+});
 
 /** A cache over an object that answers with its epoch, or as `read` says. */
 function bench() {
