@@ -1,0 +1,164 @@
+/**
+ * The cluster as one node sees it: the layout, who is connected, and the pools. Nodes at the edge count as alive in
+ * pools whether they are awake or not: an event wakes them.
+ */
+import type { Layout } from "../cluster/layout.ts";
+import { poolsWith } from "../cluster/layout-pools.ts";
+import type { PoolEntry } from "../cluster/pool-spec.ts";
+import { Pools } from "../cluster/pools.ts";
+import { parseNodeName, type NodeEntry, type NodeName, type NodeType } from "../cluster/node.ts";
+import { classTopic, logPrefix, nodeTopic, nodeidTopic, type TopicNames } from "../cluster/topic-names.ts";
+import type { PoolSet } from "../cluster/pool-setup.ts";
+import type { ViewId } from "../protocol/member-frame.ts";
+import { textOf } from "../protocol/topic.ts";
+import type { NodeInfo } from "./zeek.ts";
+
+/** What of a layout concerns scripts. */
+export type ClusterSetup = Pick<
+  Layout,
+  "nodes" | "pools" | "topicNames" | "managerIsLogger" | "hrwGeneration"
+>;
+
+/** One life of a node that is connected. */
+export interface NodeLife {
+  readonly name: string;
+  readonly nodeId: string;
+}
+
+/** Who came and who went, as a view of Membership has it: departures first. */
+export interface ViewChange {
+  readonly down: readonly NodeLife[];
+  readonly up: readonly NodeLife[];
+}
+
+/** Before the first view of Membership: the nodes at the edge are alive, and this one is. */
+const NO_VIEW: ViewId = { life: "none", number: 0 };
+
+export class ClusterView {
+  readonly node: string;
+  readonly nodeId: string;
+  #registered: readonly PoolEntry[] = [];
+  #setup: ClusterSetup;
+  #byName = new Map<string, NodeEntry>();
+  #pools: Pools | undefined;
+  #view: ViewId = NO_VIEW;
+  readonly #ids = new Map<string, string>();
+  #nodes: ReadonlyMap<string, NodeInfo> | undefined;
+
+  /** `node` "": outside a cluster, where no pool has nodes. Throws `invalid_layout` for pools that cannot be set up. */
+  constructor(node: string, nodeId: string, setup: ClusterSetup) {
+    this.node = node;
+    this.nodeId = nodeId;
+    this.#setup = setup;
+    this.layout(setup);
+  }
+
+  /** Adds pools of scripts. Throws as the constructor does. */
+  register(pools: readonly PoolEntry[]): void {
+    this.#registered = pools;
+    this.layout(this.#setup);
+  }
+
+  /** Takes another layout. Throws as the constructor does. */
+  layout(setup: ClusterSetup): void {
+    const nodes = this.node === "" ? [] : setup.nodes;
+    const set = poolsWith({ ...setup, nodes }, this.#registered);
+    this.#setup = setup;
+    this.#byName = new Map(setup.nodes.map((entry) => [entry.name, entry]));
+    this.#pools ??= new Pools(set, { generation: setup.hrwGeneration });
+    this.#advance(this.#view, set);
+  }
+
+  /** Takes who came and went, and returns those whose life is news: `up` and `down` never name this node. */
+  take(id: ViewId, { down, up }: ViewChange): ViewChange {
+    const isOther = ({ name }: NodeLife) => name !== this.node;
+    const gone = down.filter((life) => isOther(life) && this.#ids.get(life.name) === life.nodeId);
+    for (const { name } of gone) this.#ids.delete(name);
+    const come = up.filter((life) => isOther(life) && this.#ids.get(life.name) !== life.nodeId);
+    for (const { name, nodeId } of come) this.#ids.set(name, nodeId);
+    this.#advance(id);
+    return { down: gone, up: come };
+  }
+
+  get pools(): Pools {
+    return this.#pools!;
+  }
+
+  get names(): TopicNames {
+    return this.#setup.topicNames;
+  }
+
+  get isEnabled(): boolean {
+    return this.node !== "";
+  }
+
+  /** NONE for a node that the layout does not have. */
+  get nodeType(): NodeType {
+    return this.#byName.get(this.node)?.nodeType ?? "NONE";
+  }
+
+  /** The table of nodes. Made anew after each change of it. */
+  get nodes(): ReadonlyMap<string, NodeInfo> {
+    return (this.#nodes ??= new Map(
+      this.#setup.nodes.map(({ name, nodeType, place, ip, port, manager }) => {
+        const id = name === this.node ? this.nodeId : this.#ids.get(name);
+        const info: NodeInfo = {
+          nodeType,
+          place,
+          ...(ip === undefined ? {} : { ip }),
+          ...(port === undefined ? {} : { port }),
+          ...(manager === undefined ? {} : { manager }),
+          ...(id === undefined ? {} : { id }),
+        };
+        return [name, info];
+      }),
+    ));
+  }
+
+  nodeCount(type: NodeType): number {
+    return this.#setup.nodes.filter(({ nodeType }) => nodeType === type).length;
+  }
+
+  /** Connected nodes of a type, this one not counted. */
+  activeCount(type: NodeType): number {
+    let count = 0;
+    for (const name of this.#ids.keys()) if (this.#byName.get(name)?.nodeType === type) count++;
+    return count;
+  }
+
+  /** What a node of this name and type subscribes to: its class, itself, this life of it, its pools; all as text. */
+  get prefixes(): readonly string[] {
+    if (!this.isEnabled) return [];
+    const { names, nodeType } = this;
+    const ofClass = classTopic(names, nodeType);
+    const topics = [
+      ...(ofClass === undefined ? [] : [ofClass]),
+      nodeTopic(names, this.node),
+      nodeidTopic(names, this.nodeId),
+      ...this.#poolTopics(),
+      ...(this.#isLogger ? [logPrefix(names)] : []),
+    ];
+    return topics.map(textOf);
+  }
+
+  get #isLogger(): boolean {
+    return this.nodeType === "LOGGER" || (this.nodeType === "MANAGER" && this.#setup.managerIsLogger);
+  }
+
+  #poolTopics(): readonly string[] {
+    return this.pools.names
+      .map((name) => this.pools.viewOf(name).pool)
+      .filter(({ nodes }) => nodes.some(({ name }) => name === this.node))
+      .map(({ spec }) => spec.topic);
+  }
+
+  #advance(view: ViewId, set?: PoolSet): void {
+    const alive: NodeName[] = [...this.#ids.keys()].map((name) => parseNodeName(name));
+    for (const { name, place, enabled } of this.#setup.nodes) {
+      if (name === this.node || (place === "edge" && enabled)) alive.push(name);
+    }
+    this.#view = view;
+    this.pools.advance(view, alive, set);
+    this.#nodes = undefined;
+  }
+}
