@@ -23,3 +23,16 @@ export function sumCounts(counts: Readonly<Counts<string>>): number {
   for (const name in counts) sum += counts[name]!;
   return sum;
 }
+
+/** A side of a ledger that is `events` short of what went into it, in words; none when it balances. */
+export function imbalance(side: string, events: number): string[] {
+  if (events > 0) return [`${side}: ${events} events are not accounted for`];
+  return events < 0 ? [`${side}: ${-events} events too many are accounted for`] : [];
+}
+
+/** Counts that cannot be, in words. */
+export function negativeCounts(counts: Readonly<Counts<string>>): string[] {
+  return Object.entries(counts).flatMap(([name, count]) =>
+    count < 0 ? [`${name} is negative: ${count}`] : [],
+  );
+}

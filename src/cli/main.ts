@@ -3,6 +3,7 @@
 import { cac } from "cac";
 import { registerCluster } from "./cluster.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
+import { registerLedger } from "./ledger.ts";
 import { registerLogs } from "./logs.ts";
 import { registerPub } from "./pub.ts";
 import { registerServe } from "./serve.ts";
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerShip(cli);
   registerLogs(cli);
   registerCluster(cli);
+  registerLedger(cli);
   registerToken(cli);
   cli.help(withoutNegatedDefaults);
   cli.version(VERSION);

@@ -12,7 +12,7 @@ import {
   parseSubscriptions,
   type ScanResult,
 } from "./data-message.ts";
-import { ENCODING, type FrameOf, type Segment } from "./frame.ts";
+import { ENCODING, segmentsEvents, type FrameOf, type Segment } from "./frame.ts";
 import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
 import { PublishQueue } from "./publish-queue.ts";
 import { Session, type TopicPlacement } from "./session.ts";
@@ -163,16 +163,21 @@ export class JsonSession extends Session {
   protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void {
     // A JSON v1 reader gives no signal: what is handed to its socket counts as consumed, and its allowance bounds it.
     this.consume(frame.router, bytes.length, nowMs);
-    if (this.#state !== "open") return;
     const own = this.#options.identity.instance;
-    for (const sequenced of frame.frames) {
-      if (sequenced.publisher === own) continue;
-      for (const segment of sequenced.segments) {
-        if (!this.#tell(textsOf(segment), nowMs)) return;
-        this.passed(segment.count, nowMs);
-        if (this.#state !== "open") return;
-      }
+    for (const { publisher, segments } of frame.frames) {
+      if (publisher === own) this.ledger.readers.echoes += segmentsEvents(segments);
+      else for (const segment of segments) this.#hand(segment, nowMs);
     }
+  }
+
+  #hand(segment: Segment, nowMs: number): void {
+    const { readers, dropped } = this.ledger;
+    if (this.#state !== "open") return void (dropped.closed += segment.count);
+    const { texts, failed } = textsOf(segment);
+    if (!this.#tell(texts, nowMs)) return void (dropped.slow_reader += segment.count);
+    readers.handed += segment.count - failed;
+    dropped.untranslatable += failed;
+    this.passed(segment.count, nowMs);
   }
 
   protected override missed(_: unknown, nowMs: number): void {
@@ -241,11 +246,12 @@ export class JsonSession extends Session {
 
   #data(text: string, nowMs: number): void {
     const result = this.#scanner.scan(text);
-    if (result !== "ok") return void this.#tell([REFUSALS[result]], nowMs);
+    this.ledger.received(1);
+    if (result !== "ok") return this.#refuse(REFUSALS[result], nowMs);
     const entry = this.#topics.get(this.#scanner.topic) ?? this.#learnTopic(this.#scanner.topic);
     if (!entry.isGranted) {
       const context = `no permission to publish to '${this.#scanner.topic}'`;
-      return void this.#tell([errorText("forbidden", context)], nowMs);
+      return this.#refuse(errorText("forbidden", context), nowMs);
     }
     let queue = this.#queues.get(entry.router);
     if (queue === undefined) {
@@ -258,6 +264,11 @@ export class JsonSession extends Session {
     if (this.#queuedChars > LIMITS.inboundQueueBytesMax) {
       this.#end(new FabricError("publisher_too_fast", "more is queued than a session may hold"), nowMs);
     }
+  }
+
+  #refuse(error: string, nowMs: number): void {
+    this.ledger.refused(1, "refused");
+    this.#tell([error], nowMs);
   }
 
   #learnTopic(text: string): TopicEntry {
@@ -324,16 +335,19 @@ const REFUSALS: Readonly<Record<Exclude<ScanResult, "ok">, string>> = {
 };
 
 /** The messages of a segment. An event that has no JSON form is told by an error frame in its place (§6.3). */
-function textsOf(segment: Segment): readonly string[] {
-  if (segment.encoding === ENCODING.json) return decoder.decode(segment.payload).split("\n");
+function textsOf(segment: Segment): { readonly texts: readonly string[]; readonly failed: number } {
+  if (segment.encoding === ENCODING.json) {
+    return { texts: decoder.decode(segment.payload).split("\n"), failed: 0 };
+  }
   const topic = textOf(segment.topic);
   const failed = errorText("broker_error", `Could not process remote event on topic '${topic}'`);
   try {
     const { lines, dropped } = cborToJson(topic, segment.payload, segment.count);
-    return dropped === 0 ? lines : [...lines, ...Array<string>(dropped).fill(failed)];
+    const texts = dropped === 0 ? lines : [...lines, ...Array<string>(dropped).fill(failed)];
+    return { texts, failed: dropped };
   } catch (error) {
     if (!(error instanceof FabricError)) throw error;
-    return [failed];
+    return { texts: [failed], failed: segment.count };
   }
 }
 

@@ -7,6 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
 import {
   ENCODING,
+  framesEvents,
   segmentsEvents,
   type Frame,
   type FrameOf,
@@ -156,13 +157,15 @@ export class NativeSession extends Session {
 
   protected override deliver(frame: FrameOf<"deliver">, bytes: Uint8Array, nowMs: number): void {
     if (!this.#grantsCredit) this.consume(frame.router, bytes.length, nowMs);
-    if (this.#state !== "open") return;
+    const events = framesEvents(frame.frames);
+    const { readers, dropped } = this.ledger;
+    if (this.#state !== "open") return void (dropped.closed += events);
     if (!this.#grantsCredit && !this.#allowance.take(bytes.length, nowMs)) {
+      dropped.slow_reader += events;
       const message = "over the allowance of a reader that says nothing of what it has consumed";
       return this.refused(new FabricError("slow_reader", message), nowMs);
     }
-    let events = 0;
-    for (const { segments } of frame.frames) events += segmentsEvents(segments);
+    readers.handed += events;
     this.passed(events, nowMs);
     if (this.#takesJson) this.effect({ type: "sendBytes", bytes });
     else this.#send({ ...frame, frames: frame.frames.map(toCbor) });
@@ -296,14 +299,18 @@ export class NativeSession extends Session {
       throw new FabricError("invalid_message", `publish ${seq} after ${this.#publishSeq}: numbers must rise`);
     }
     this.#publishSeq = Math.max(seq, this.#publishSeq);
-    this.passed(segmentsEvents(frame.segments), nowMs);
+    const events = segmentsEvents(frame.segments);
+    this.ledger.received(events);
+    this.passed(events, nowMs);
     try {
       if (!this.#publishes.take(frame, bytes)) {
+        this.ledger.refused(events, "repeats");
         return this.#send({ type: "published", router: "", seq: this.#publishes.acknowledged });
       }
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       this.#publishes.refused(seq);
+      this.ledger.refused(events, "refused");
       this.#charge(nowMs);
       this.#send({ type: "publishRefused", seq, code: error.code, message: error.message });
     }

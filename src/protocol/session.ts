@@ -6,6 +6,7 @@ import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { FrameOf, Gap, InstanceId, LogBatchFrame, Position } from "./frame.ts";
+import { SessionLedger } from "./session-ledger.ts";
 import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
@@ -53,6 +54,8 @@ export interface Subscribed {
 }
 
 export abstract class Session {
+  /** What became of the events of this session (rule 38). */
+  readonly ledger = new SessionLedger();
   readonly #placement: TopicPlacement;
   #identity: TrunkIdentity | undefined;
   readonly #trunks = new Map<string, TrunkEnd>();
@@ -71,8 +74,9 @@ export abstract class Session {
     this.#eventsLeft = eventsMax;
   }
 
-  /** Takes the effects gathered since the last call. */
+  /** Takes the effects gathered since the last call, which ends a turn. */
   drain(): readonly SessionEffect[] {
+    this.ledger.assertBalanced();
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -228,6 +232,7 @@ export abstract class Session {
   protected finish(): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.ledger.ended();
     this.#retryAtMs.clear();
     this.#pending.clear();
     for (const router of this.#trunks.keys()) this.effect({ type: "closeTrunk", router });
@@ -257,7 +262,7 @@ export abstract class Session {
     let trunk = this.#trunks.get(router);
     if (trunk === undefined) {
       assert(this.#identity !== undefined, "a peer is identified before its first trunk opens");
-      trunk = new TrunkEnd(router, this.#identity);
+      trunk = new TrunkEnd(router, this.#identity, this.ledger);
       this.#trunks.set(router, trunk);
     }
     return trunk;

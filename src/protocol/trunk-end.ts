@@ -6,7 +6,9 @@ import { FabricError, isErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
 import {
+  framesEvents,
   segmentsBytes,
+  segmentsEvents,
   type Frame,
   type FrameOf,
   type Gap,
@@ -18,6 +20,7 @@ import { PROTOCOL_VERSIONS } from "./handshake.ts";
 import { ReaderCredit } from "./reader-credit.ts";
 import { Recovery } from "./recovery.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
+import { SessionLedger } from "./session-ledger.ts";
 import { isKept, mayHold } from "./stream.ts";
 import type { Prefix } from "./topic.ts";
 
@@ -70,12 +73,14 @@ interface Unacked {
 export class TrunkEnd {
   readonly router: string;
   readonly #identity: TrunkIdentity;
+  readonly events: number;
   #state: "closed" | "opening" | "open" = "closed";
   #attempt = 0;
   #retryMs = 0;
   readonly #prefixes = new Set<Prefix>();
   #lastSubscribeId = 0;
   #confirmedId = 0;
+  readonly #ledger: SessionLedger;
   /** Where the reader stands, by stream. */
   #positions = new Map<string, Position>();
   /** Where the next subscription resumes; empty where nothing can have been missed. */
@@ -89,7 +94,8 @@ export class TrunkEnd {
   #credit: ReaderCredit;
   readonly #repeats = new Map<string, RepeatFilter>();
 
-  constructor(router: string, identity: TrunkIdentity) {
+  /** @param ledger Counts what goes through the trunk; several may share one. */
+  constructor(router: string, identity: TrunkIdentity, ledger = new SessionLedger()) {
     this.router = router;
     this.#identity = identity;
     this.#credit = new ReaderCredit(this.#windowBytes);
@@ -98,6 +104,7 @@ export class TrunkEnd {
   get #windowBytes(): number {
     const window = this.#identity.terms?.["window"];
     return typeof window === "number" ? window : LIMITS.readerWindowBytes;
+    this.#ledger = ledger;
   }
 
   /** Whether the router is to be told what the peer has consumed. */
@@ -235,7 +242,9 @@ export class TrunkEnd {
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
   publish(frame: FrameOf<"publish">): Uint8Array[] {
     const size = segmentsBytes(frame.segments);
-    this.#unacked.push({ frame, size, sent: this.isOpen });
+    const events = segmentsEvents(frame.segments);
+    this.#ledger.sent(events);
+    this.#unacked.push({ frame, size, events, sent: this.isOpen });
     this.#unackedBytes += size;
     return this.isOpen ? [encodeFrame(frame)] : [];
   }
@@ -322,6 +331,7 @@ export class TrunkEnd {
   }
 
   #deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): TrunkEvent[] {
+      this.#ledger.acknowledged(unacked.events);
     const events: TrunkEvent[] = [];
     const stream = frame.router;
     const at = this.#positions.get(stream);
@@ -329,7 +339,10 @@ export class TrunkEnd {
     const last = frame.frames.at(-1);
     if (last !== undefined) this.#lastEnd = { ...first, seq: last.seq };
     if (frame.replay === "history") return [{ type: "deliver", frame, bytes }];
-    if (at !== undefined && frame.incarnation < at.incarnation) return [];
+    if (at !== undefined && frame.incarnation < at.incarnation) {
+      counts.stale += arrived;
+      return [];
+    }
     const isNext = at === undefined || (at.incarnation === frame.incarnation && at.seq === frame.prev);
     if (!isNext && frame.replay === undefined) {
       const extent = at.incarnation === frame.incarnation ? "exact" : "unknown";
@@ -339,6 +352,9 @@ export class TrunkEnd {
     if (last !== undefined) this.#positions.set(stream, { ...first, seq: last.seq });
     const repeats = this.#repeatsOf(stream);
     const fresh = frame.frames.filter((f) => !repeats.isRepeat(f.publisher, f.publisherSeq));
+    const counts = this.#ledger.readers;
+    const arrived = framesEvents(frame.frames);
+    counts.arrived += arrived;
     const hasRepeats = fresh.length < frame.frames.length;
     events.push({ type: "deliver", frame: hasRepeats ? { ...frame, frames: fresh } : frame, bytes });
     return events;
@@ -354,3 +370,4 @@ export class TrunkEnd {
     return repeats;
   }
 }
+    if (hasRepeats) counts.repeats += arrived - framesEvents(fresh);

@@ -3,7 +3,8 @@
  * publishers while a reader with the policy `block` is behind (rule 13). A publisher's order is kept: behind one that
  * waits, all of the same publisher wait.
  */
-import type { FrameOf, InstanceId } from "../protocol/frame.ts";
+import { segmentsEvents, type FrameOf, type InstanceId } from "../protocol/frame.ts";
+import type { RouterLedger } from "./ledger.ts";
 
 export interface HeldPublish {
   readonly trunk: string;
@@ -15,8 +16,13 @@ export interface HeldPublish {
 }
 
 export class HeldPublishes {
+  readonly #ledger: RouterLedger;
   #held: HeldPublish[] = [];
   #bytes = 0;
+
+  constructor(ledger: RouterLedger) {
+    this.#ledger = ledger;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -31,8 +37,10 @@ export class HeldPublishes {
     return this.#held.length === 0;
   }
 
-  add(publish: HeldPublish): void {
-    this.#held.push(publish);
+  add(publish: Omit<HeldPublish, "events">): void {
+    const events = segmentsEvents(publish.frame.segments);
+    this.#ledger.received(events);
+    this.#held.push({ ...publish, events });
     this.#bytes += publish.size;
   }
 

@@ -5,7 +5,7 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import { decodeSequenced, encodeSequenced } from "../protocol/frame-codec.ts";
-import { segmentsBytes, segmentsEvents, type SequencedFrame } from "../protocol/frame.ts";
+import { framesEvents, segmentsBytes, type SequencedFrame } from "../protocol/frame.ts";
 import {
   isBefore,
   type KeptChange,
@@ -154,11 +154,4 @@ export class KeptLog {
     }
     return low;
   }
-}
-
-/** Events in frames. */
-export function framesEvents(frames: readonly SequencedFrame[]): number {
-  let events = 0;
-  for (const { segments } of frames) events += segmentsEvents(segments);
-  return events;
 }

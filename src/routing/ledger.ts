@@ -3,7 +3,15 @@
  * booked a delivery at a time where it happens; at the end of every turn both sides balance.
  */
 import { assert } from "../base/assert.ts";
-import { addCounts, isSameCounts, sumCounts, zeroCounts, type Counts } from "../base/counts.ts";
+import {
+  addCounts,
+  imbalance,
+  isSameCounts,
+  negativeCounts,
+  sumCounts,
+  zeroCounts,
+  type Counts,
+} from "../base/counts.ts";
 import { GAP_REASONS, type GapReason } from "../protocol/frame.ts";
 
 /** Publishers: received = published + repeats + held. */
@@ -36,8 +44,11 @@ const READER_COUNTS = [
   "unaccounted",
 ] as const;
 
-/** `slow_reader`: waited for a reader that was dismissed. `away`: waited, or was lost on the way, when its trunk ended. */
-const DROP_REASONS = ["drop_oldest", "drop_newest", "slow_reader", "away"] as const;
+/**
+ * `slow_reader`: waited for a reader that was dismissed. `away`: waited, or was lost on the way, when its trunk ended.
+ * `unsubscribed`: waited for a reader that did not want it any more.
+ */
+const DROP_REASONS = ["drop_oldest", "drop_newest", "slow_reader", "away", "unsubscribed"] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** What is stored, and shown. Counts of events, but for `gaps`: notices sent to readers, by reason. */
@@ -110,21 +121,16 @@ export class RouterLedger implements RouterCounts {
 
   /** What does not balance, in words. @param atHand What waits and is under way, counted anew. */
   problems(atHand: { readonly held: number; readonly inFlight: number; readonly queued: number }): string[] {
-    const out: string[] = [];
-    const sides = [
-      ["publishers", this.#publishersDiffer()],
-      ["readers", this.#readersDiffer()],
-    ] as const;
-    for (const [side, events] of sides) {
-      if (events > 0) out.push(`${side}: ${events} events are not accounted for`);
-      if (events < 0) out.push(`${side}: ${-events} events too many are accounted for`);
-    }
-    const booked = { ...this.publishers, ...this.readers };
+    const { publishers, readers, dropped, gaps } = this;
+    const out = [
+      ...imbalance("publishers", this.#publishersDiffer()),
+      ...imbalance("readers", this.#readersDiffer()),
+      ...[publishers, readers, dropped, gaps].flatMap(negativeCounts),
+    ];
+    const booked = { ...publishers, ...readers };
     for (const name of ["held", "inFlight", "queued"] as const) {
       if (booked[name] !== atHand[name]) out.push(`${name}: ${atHand[name]} events, booked ${booked[name]}`);
     }
-    const all = { ...this.publishers, ...this.readers, ...this.dropped, ...this.gaps };
-    for (const [name, count] of Object.entries(all)) if (count < 0) out.push(`${name} is negative: ${count}`);
     return out;
   }
 

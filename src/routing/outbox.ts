@@ -117,7 +117,7 @@ export class Outbox {
 
   /** The reader wants a stream no more: nothing that waits of it is sent or told. */
   giveUp(stream: string): void {
-    this.#takeOut(stream, isKept(stream) ? "withdrawn" : "away");
+    this.#takeOut(stream, isKept(stream) ? "withdrawn" : "unsubscribed");
     for (const waiting of this.#queue) waiting.holes = without(waiting.holes, stream);
     this.#tailHoles = without(this.#tailHoles, stream);
   }

@@ -4,11 +4,11 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import { encodeFrame } from "../protocol/frame-codec.ts";
-import type { Gap } from "../protocol/frame.ts";
+import { framesEvents, type Gap } from "../protocol/frame.ts";
 import type { History } from "../protocol/history.ts";
 import { isMatch, type Prefix, type Topic } from "../protocol/topic.ts";
 import { pickLast, pickLastPerTopic, readTail } from "./history-tail.ts";
-import { framesEvents, type KeptLog } from "./kept-log.ts";
+import type { KeptLog } from "./kept-log.ts";
 import { isBefore, type Place } from "./kept.ts";
 import type { OutboxDelivery } from "./outbox.ts";
 import { Replay, type HistorySource, type Piece } from "./replay.ts";

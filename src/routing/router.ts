@@ -6,14 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame } from "../protocol/frame-codec.ts";
-import {
-  segmentsEvents,
-  type Frame,
-  type FrameOf,
-  type Gap,
-  type InstanceId,
-  type Position,
-} from "../protocol/frame.ts";
+import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import { Departed } from "./departed.ts";
 import { HeldPublishes, type HeldPublish } from "./held-publishes.ts";
@@ -67,7 +60,7 @@ export class Router {
   readonly #awaited = new Set<InstanceId>();
   #graceEndsMs = 0;
   #inbox: Input[] = [];
-  readonly #held = new HeldPublishes();
+  readonly #held: HeldPublishes;
   /** Whether kept publishes among them wait for the next commit. */
   #isKeepDue = false;
   /** Whether a reader came back, so that what has expired must not be there any more. */
@@ -92,6 +85,7 @@ export class Router {
     this.#dirty = !this.#checkpointed;
     this.#ledger = new RouterLedger((checkpoint ?? stored.marks)?.counts);
     this.#departed = new Departed(this.#ledger);
+    this.#held = new HeldPublishes(this.#ledger);
     this.#out = new Output(this.#ledger);
     this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
     const { logs } = this.#keeper;
@@ -229,7 +223,9 @@ export class Router {
       const trunk = this.#trunks.get(id);
       if (trunk === undefined)
         throw new FabricError("invalid_message", "the first frame of a trunk must be hello");
-      if (frame.type === "publish") return this.#hold(trunk, frame, bytes);
+      if (frame.type === "publish") {
+        return this.#held.add({ trunk: id, instance: trunk.instance, frame, size: bytes });
+      }
       if (frame.type === "credit") return this.#subscribers.credit(trunk, frame);
       if (frame.type === "subscribe") return this.#subscribe(trunk, frame);
       if (frame.type === "unsubscribe") return this.#unsubscribe(trunk, frame);
@@ -239,12 +235,6 @@ export class Router {
       if (!(error instanceof FabricError)) throw error;
       this.#out.refuse(id, error);
     }
-  }
-
-  #hold(trunk: Trunk, frame: FrameOf<"publish">, size: number): void {
-    const events = segmentsEvents(frame.segments);
-    this.#ledger.received(events);
-    this.#held.add({ trunk: trunk.id, instance: trunk.instance, frame, events, size });
   }
 
   #hello(id: string, frame: FrameOf<"hello">): void {

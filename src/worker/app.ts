@@ -5,9 +5,10 @@ import { FabricError } from "../base/errors.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { authenticate, challengeOf } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
-import { changeLogger, showLayout } from "./layout-routes.ts";
+import { applyLayout, changeLogger, showLayout } from "./layout-routes.ts";
 import { flushLogs, listLogs, readLogRecords, statLogs } from "./logs-routes.ts";
 import { askToLeave } from "./leave-route.ts";
+import { showLedger } from "./ledger-route.ts";
 import { metricsOf } from "./metrics.ts";
 import { publishEvents } from "./publish-route.ts";
 import { VERSION } from "./version.ts";
@@ -36,7 +37,9 @@ app.get("/v1/logs/:stream/records", (c) => readLogRecords(c.env, c.var.grant, c.
 app.post("/v1/logs/flush", (c) => flushLogs(c.env, c.var.grant, c.req.queries("stream") ?? []));
 app.post("/v1/publish", (c) => publishEvents(c.env, c.var.grant, c.req.raw));
 
+app.get("/v1/ledger", (c) => showLedger(c.env, c.var.grant));
 app.get("/v1/cluster", (c) => showLayout(c.env, c.var.grant));
+app.put("/v1/cluster", (c) => applyLayout(c.env, c.var.grant, c.req.raw));
 app.post("/v1/goaway", (c) => askToLeave(c.var.grant));
 app.put("/v1/cluster/loggers/:name", (c) => changeLogger(c.env, c.var.grant, c.req.param("name"), c.req.raw));
 

@@ -127,3 +127,8 @@ async function verify(token: string, keys: readonly Key[]): Promise<Verified> {
     cause: invalid,
   });
 }
+
+/** Throws `forbidden` unless the token grants the operator's routes. */
+export function assertOperator(grant: Grant): void {
+  if (!grant.admin) throw new FabricError("forbidden", "the token does not grant the operator's routes");
+}

@@ -1,26 +1,28 @@
 /** `GET /metrics`: figures of routers and loggers in Prometheus' text format 0.0.4. A scrape wakes them. */
-import { FabricError } from "../base/errors.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { deployedLayout } from "../site/deployed.ts";
+import { assertOperator } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
+import { ledgerMetrics } from "./ledger-metrics.ts";
+import { readLedgers } from "./ledger-route.ts";
 import { VERSION } from "./version.ts";
 
-/** One metric: a name, what it counts, and its samples by the value of one label. */
+/** One metric: a name, what it counts, and its samples by their labels. */
 export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly type: "gauge" | "counter";
-  readonly label: string;
-  readonly samples: readonly (readonly [labelValue: string, value: number])[];
+  readonly samples: readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 }
 
 /** The text of metrics. */
 export function formatMetrics(metrics: readonly Metric[]): string {
   return metrics
-    .map(({ name, help, type, label, samples }) => {
-      const lines = samples.map(
-        ([labelValue, value]) => `${name}{${label}="${escaped(labelValue)}"} ${value}\n`,
-      );
+    .map(({ name, help, type, samples }) => {
+      const lines = samples.map(([labels, value]) => {
+        const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+        return `${name}{${pairs.join(",")}} ${value}\n`;
+      });
       return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
     })
     .join("");
@@ -32,9 +34,10 @@ function escaped(text: string): string {
 
 /** Answers with the figures of every router and logger of the layout. Throws `forbidden` for all but operators. */
 export async function metricsOf(env: FabricEnv, grant: Grant): Promise<Response> {
-  if (!grant.admin) throw new FabricError("forbidden", "the token does not grant the operator's routes");
+  assertOperator(grant);
   const layout = deployedLayout(env.LAYOUT);
-  const [routers, loggers] = await Promise.all([
+  const [ledgers, routers, loggers] = await Promise.all([
+    readLedgers(env),
     Promise.all(layout.routers.map(async ({ name }) => env.ROUTER.getByName(name).stat())),
     Promise.all(layout.loggers.map(async ({ name }) => env.LOGGER.getByName(name).stat())),
   ]);
@@ -44,18 +47,16 @@ export async function metricsOf(env: FabricEnv, grant: Grant): Promise<Response>
     name: `selvedge_router_${name}`,
     help,
     type,
-    label: "router",
-    samples: routers.map((stat) => [stat.router, stat[figure]]),
+    samples: routers.map((stat) => [{ router: stat.router }, stat[figure]]),
   });
   const logger = (name: string, figure: LoggerFigure, type: Metric["type"], help: string): Metric => ({
     name: `selvedge_logger_${name}`,
     help,
     type,
-    label: "logger",
-    samples: loggers.map((stat) => [stat.logger, Number(stat[figure])]),
+    samples: loggers.map((stat) => [{ logger: stat.logger }, Number(stat[figure])]),
   });
   const text = formatMetrics([
-    { name: "selvedge_info", help: "Version.", type: "gauge", label: "version", samples: [[VERSION, 1]] },
+    { name: "selvedge_info", help: "Version.", type: "gauge", samples: [[{ version: VERSION }, 1]] },
     router("frames", "seq", "counter", "Frames sequenced in this incarnation of the router."),
     router(
       "incarnation",
@@ -64,6 +65,7 @@ export async function metricsOf(env: FabricEnv, grant: Grant): Promise<Response>
       "Incarnation of the router; it rises with each unclean start.",
     ),
     router("trunks", "trunks", "gauge", "Connections of sessions to the router."),
+    ...ledgerMetrics(ledgers),
     logger("enabled", "enabled", "gauge", "Whether the logger takes new batches."),
     logger("writers", "writers", "gauge", "Writers whose position the logger remembers."),
     logger("buffered_batches", "bufferedBatches", "gauge", "Batches that R2 does not hold for certain."),

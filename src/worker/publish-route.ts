@@ -3,13 +3,16 @@ import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { DataMessageScanner } from "../protocol/data-message.ts";
 import { mayPublish, type Grant } from "../protocol/grant.ts";
+import { segmentsEvents } from "../protocol/frame.ts";
 import { PublishQueue } from "../protocol/publish-queue.ts";
+import type { SessionLedger } from "../protocol/session-ledger.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import { TrunkEnd } from "../protocol/trunk-end.ts";
 import { Placement, tableVersion, type Route } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId } from "./ids.ts";
+import { isolateLedger } from "./isolate-ledger.ts";
 import { openTrunk } from "./trunk.ts";
 
 type PublishEnv = Pick<FabricEnv, "ROUTER" | "LAYOUT">;
@@ -37,7 +40,10 @@ export async function publishEvents(env: PublishEnv, grant: Grant, request: Requ
     queue.push(topic, scanner.canonical);
     published++;
   }
-  await Promise.all([...queues].map(([router, queue]) => send(env, router, routers, queue)));
+  const all = [...queues].map(async ([router, queue]) =>
+    isolateLedger.during(async (ledger) => send(env, router, routers, queue, ledger)),
+  );
+  await Promise.all(all);
   return Response.json({ published });
 }
 
@@ -82,12 +88,15 @@ async function send(
   router: string,
   table: readonly Route[],
   queue: PublishQueue,
+  ledger: SessionLedger,
 ): Promise<void> {
   const identity = { instance: newInstanceId(), connection: 1, table: tableVersion(table) };
-  const trunk = new TrunkEnd(router, identity);
+  const trunk = new TrunkEnd(router, identity, ledger);
   let last = 0;
   while (queue.chars > 0) {
-    trunk.publish({ type: "publish", seq: ++last, repeat: false, segments: queue.take() });
+    const segments = queue.take();
+    ledger.received(segmentsEvents(segments));
+    trunk.publish({ type: "publish", seq: ++last, repeat: false, segments });
   }
   const socket = await openTrunk(env.ROUTER.getByName(router));
   try {

@@ -5,6 +5,7 @@
 import { Gather } from "../base/gather.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Session, SessionEffect } from "../protocol/session.ts";
+import { isolateLedger } from "./isolate-ledger.ts";
 
 /** What the driver needs from around it. */
 export interface DriverPorts {
@@ -70,6 +71,7 @@ export class SessionDriver {
     this.#session = session;
     this.#ports = ports;
     drivers.add(this);
+    isolateLedger.began(session.ledger);
     this.#armTimer();
     void this.#leaving.promise.then((reason) => this.#goAway(reason));
   }
@@ -126,6 +128,7 @@ export class SessionDriver {
       case "done":
         this.#isDone = true;
         drivers.delete(this);
+        isolateLedger.ended(this.#session.ledger);
         return this.#ports.done();
     }
   }

@@ -7,6 +7,7 @@ import { RouterTables } from "../../durable/router-tables.ts";
 import type { TopicRouter } from "../../durable/topic-router.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Frame, Position } from "../../src/protocol/frame.ts";
+import { RouterLedger } from "../../src/routing/ledger.ts";
 import { tableVersion } from "../../src/routing/placement.ts";
 import { deployedLayout } from "../../src/site/deployed.ts";
 import { Trunk } from "../support/router-trunk.ts";
@@ -127,6 +128,28 @@ describe("sleep with sockets kept", () => {
     expect(after).toMatchObject({ incarnation: before.incarnation, prev: before.frames.at(-1)!.seq });
   });
 
+  it("R38 its ledger survives, and goes on", async () => {
+    const stub = fresh();
+    const reader = await subscriber(stub, 1, "a");
+    const writer = await publisher(stub, 2);
+    writer.send(publish(1, segment("a", "ab", 2)));
+    await writer.take("published");
+    await reader.take("deliver");
+    await expect.poll(async () => (await stub.ledger()).readers.inFlight).toBe(0);
+    await quiet(stub);
+    const before = await stub.ledger();
+    expect(before).toMatchObject({ publishers: { published: 2 }, readers: { delivered: 2 }, problems: [] });
+    await evictDurableObject(stub);
+    expect(await stub.ledger()).toEqual(before);
+    writer.send(publish(1, segment("a", "ab", 2)), publish(2, segment("a")));
+    await reader.take("deliver");
+    expect(await stub.ledger()).toMatchObject({
+      publishers: { received: 5, published: 3, repeats: 2 },
+      readers: { offered: 3 },
+      problems: [],
+    });
+  });
+
   it("R2 a router that has sequenced nothing yet may sleep, too", async () => {
     const stub = fresh();
     const reader = await subscriber(stub, 1, "a");
@@ -227,7 +250,10 @@ describe("RouterTables", () => {
       { length: LIMITS.trunksMax },
       () => [crypto.randomUUID() as string, 2 ** 40] as const,
     );
-    const checkpoint = { incarnation: 3, seq: 2 ** 40, marks, lastSeqs };
+    const ledger = new RouterLedger();
+    ledger.received(2 ** 40);
+    const counts = ledger.store();
+    const checkpoint = { incarnation: 3, seq: 2 ** 40, marks, lastSeqs, counts };
     await runInDurableObject(fresh(), (_: TopicRouter, ctx) => {
       const tables = new RouterTables(ctx.storage);
       tables.apply([{ type: "checkpoint", checkpoint }]);

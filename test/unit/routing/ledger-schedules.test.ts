@@ -92,7 +92,10 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom("read" as const, "acknowledge" as const), reader }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cut" as const), reader }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("repeat" as const, "lose memory" as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom("repeat" as const, "sleep" as const, "crash" as const) }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 3_000 }) }),
@@ -132,6 +135,7 @@ class World {
     else if (step.do === "cut") this.readers[step.reader]!.cut();
     else if (step.do === "pass") this.rig.pass(step.ms);
     else {
+      if (step.do === "sleep") this.rig.pass(LIMITS.checkpointMs);
       this.hasSlept = true;
       this.hasCrashed ||= this.rig.store.checkpoint === undefined;
       this.rig.restart().turn();

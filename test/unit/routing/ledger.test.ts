@@ -4,7 +4,15 @@ import type { Options, Position } from "../../../src/protocol/frame.ts";
 import { Departed } from "../../../src/routing/departed.ts";
 import { RouterLedger } from "../../../src/routing/ledger.ts";
 import { kept, RESUME, rigOf, say } from "../../support/kept-rig.ts";
-import { hello, instance, publish, RouterRig, segment, subscribe } from "../../support/router-rig.ts";
+import {
+  hello,
+  instance,
+  publish,
+  RouterRig,
+  segment,
+  subscribe,
+  unsubscribe,
+} from "../../support/router-rig.ts";
 
 const SIZE = 1_000;
 /** Events of SIZE bytes each, one a segment. */
@@ -78,6 +86,15 @@ describe("readers", () => {
     expect(rig.router.ledger).toMatchObject({
       dropped: { ...none.dropped, away: 2 },
       readers: { unaccounted: 1, inFlight: 0, queued: 0 },
+    });
+  });
+
+  test("R38 what waited for a subscription that was given up is unsubscribed", () => {
+    const rig = shout(rigWith({ window: 1 }), 1, 3);
+    rig.receive("s", unsubscribe(["t"])).turn();
+    expect(rig.router.ledger).toMatchObject({
+      dropped: { ...none.dropped, unsubscribed: 2 },
+      readers: { inFlight: 1, queued: 0 },
     });
   });
 });

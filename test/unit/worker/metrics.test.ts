@@ -7,16 +7,15 @@ test("Prometheus' text format: help, type, samples with their labels escaped", (
       name: "a_total",
       help: "All.",
       type: "counter",
-      label: "router",
       samples: [
-        ["main", 5],
-        ['q"\\\n', 0],
+        [{ router: "main" }, 5],
+        [{ router: 'q"\\\n', reason: "away" }, 0],
       ],
     },
-    { name: "none", help: "Nothing.", type: "gauge", label: "x", samples: [] },
+    { name: "none", help: "Nothing.", type: "gauge", samples: [] },
   ]);
   expect(text).toBe(
-    '# HELP a_total All.\n# TYPE a_total counter\na_total{router="main"} 5\na_total{router="q\\"\\\\\\n"} 0\n' +
+    '# HELP a_total All.\n# TYPE a_total counter\na_total{router="main"} 5\na_total{router="q\\"\\\\\\n",reason="away"} 0\n' +
       "# HELP none Nothing.\n# TYPE none gauge\n",
   );
 });
