@@ -5,6 +5,8 @@ import { describe, expect, it } from "vitest";
 import { clusterLayout } from "../../durable/cluster-layout-proxy.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import { EMPTY_DOCUMENT, type LayoutDocument } from "../../src/cluster/layout-document.ts";
+import { parseNodes } from "../../src/cluster/node.ts";
+import { parseStores } from "../../src/cluster/store-entry.ts";
 import { batchOf, lines } from "../support/log-batch.ts";
 import { LogTrunk } from "../support/log-trunk.ts";
 
@@ -33,13 +35,17 @@ describe("[R34] the layout's object", () => {
   it("keeps each change over sleep and crash, and its epoch rises by one", async () => {
     const { epoch } = await reset();
     const changed = await disable("logger-1");
-    expect(changed).toEqual({ epoch: epoch + 1, loggers: [{ name: "logger-1", enabled: false }] });
+    expect(changed).toEqual({
+      ...EMPTY_DOCUMENT,
+      epoch: epoch + 1,
+      loggers: [{ name: "logger-1", enabled: false }],
+    });
     await evictDurableObject(stub());
     expect(await calls.read()).toEqual(changed);
     await abortAllDurableObjects();
     expect(await calls.read()).toEqual(changed);
     expect(await disable("logger-1")).toEqual(changed);
-    expect(await reset()).toEqual({ epoch: epoch + 2, loggers: [] });
+    expect(await reset()).toEqual({ ...EMPTY_DOCUMENT, epoch: epoch + 2 });
   });
 
   it("takes changes that come at the same time, right after a sleep, one after the other", async () => {
@@ -55,6 +61,7 @@ describe("[R34] the layout's object", () => {
     expect(new Set(answers.map((answer) => answer.epoch)).size).toBeGreaterThan(1);
     await evictDurableObject(stub());
     expect(await calls.read()).toEqual({
+      ...EMPTY_DOCUMENT,
       epoch: epoch + 4,
       loggers: [
         { name: "logger-1", enabled: false },
@@ -86,6 +93,57 @@ describe("[R34] the layout's object", () => {
     expect(await call(LIMITS.layoutDocumentBytesMax + 1)).toMatchObject({ error: { code: "too_large" } });
     expect(await calls.read()).toMatchObject({ epoch });
     expect(await call(LIMITS.layoutDocumentBytesMax)).toMatchObject({ document: { epoch: epoch + 1 } });
+  });
+
+  it("keeps nodes, pools and stores over sleep and crash, whatever characters they have", async () => {
+    const { epoch } = await reset();
+    const delta = {
+      loggers: [],
+      nodes: parseNodes([{ name: "w", nodeType: "WORKER", interface: "é 💡" }]),
+      pools: [{ name: "proxy", removed: true }] as const,
+      stores: parseStores([{ name: "hôtes" }]),
+    };
+    const changed = await calls.change({ type: "layout", epoch, ...delta });
+    expect(changed).toEqual({ epoch: epoch + 1, ...delta });
+    await evictDurableObject(stub());
+    expect(await calls.read()).toEqual(changed);
+    await abortAllDurableObjects();
+    expect(await calls.read()).toEqual(changed);
+    expect(await calls.change({ type: "layout", epoch: epoch + 1, ...delta })).toEqual(changed);
+    const empty = await calls.change({ ...EMPTY_DOCUMENT, type: "layout", epoch: epoch + 1 });
+    expect(empty).toEqual({ ...EMPTY_DOCUMENT, epoch: epoch + 2 });
+  });
+
+  it("takes one of two changes that were made from the same epoch", async () => {
+    const { epoch } = await reset();
+    const change = async (name: string) =>
+      calls.change({
+        ...EMPTY_DOCUMENT,
+        type: "layout",
+        epoch,
+        nodes: parseNodes([{ name, nodeType: "WORKER" }]),
+      });
+    const [first, second] = await Promise.allSettled([change("a"), change("b")]);
+    expect(first).toMatchObject({ status: "fulfilled", value: { epoch: epoch + 1, nodes: [{ name: "a" }] } });
+    expect(second).toMatchObject({ status: "rejected", reason: { code: "layout_changed" } });
+    await calls.change({ ...EMPTY_DOCUMENT, type: "layout", epoch: epoch + 1 });
+  });
+
+  it("refuses a layout that contradicts itself, and one that is too large to be read", async () => {
+    const { epoch } = await reset();
+    const change = async (nodes: unknown) =>
+      calls.change({ ...EMPTY_DOCUMENT, type: "layout", epoch, nodes: parseNodes(nodes) });
+    await expect(change([{ name: "boss", nodeType: "MANAGER" }])).rejects.toMatchObject({
+      code: "invalid_layout",
+      message: expect.stringContaining("one manager"),
+    });
+    await expect(change([{ name: "logger-9", nodeType: "LOGGER" }])).rejects.toMatchObject({
+      code: "invalid_layout",
+    });
+    await expect(change([{ name: "w", nodeType: "WORKER", count: 500 }])).rejects.toMatchObject({
+      code: "too_large",
+    });
+    expect(await calls.read()).toEqual({ ...EMPTY_DOCUMENT, epoch });
   });
 
   it("has no other call, whatever itty-durable would do", async () => {
