@@ -298,6 +298,11 @@ export abstract class Session {
         return this.recovered(event.position, event.complete);
       case "refused":
         return this.refused(event.error, nowMs);
+      case "publishRefused":
+        throw new FabricError("invalid_message", "a router does not refuse single publishes");
+      case "welcome":
+      case "goaway":
+        return;
     }
   }
 

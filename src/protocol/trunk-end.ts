@@ -39,6 +39,12 @@ export type TrunkEvent =
   | { readonly type: "gap"; readonly gap: Gap }
   /** A stream is live again from this position on, after what was kept of it. */
   | { readonly type: "recovered"; readonly position: Position; readonly complete: boolean }
+  /** The other side has answered the hello. */
+  | { readonly type: "welcome"; readonly endpoint: string; readonly options: Options }
+  /** The other side wants to be left. */
+  | { readonly type: "goaway"; readonly reason: string }
+  /** A publish was refused, as a whole. Only sessions say so. */
+  | { readonly type: "publishRefused"; readonly seq: number; readonly error: FabricError }
   /** The router refuses this session for good. */
   | { readonly type: "refused"; readonly error: FabricError };
 
@@ -67,20 +73,20 @@ interface WithHistory {
 interface Unacked {
   readonly frame: FrameOf<"publish">;
   readonly size: number;
+  readonly events: number;
   sent: boolean;
 }
 
 export class TrunkEnd {
   readonly router: string;
   readonly #identity: TrunkIdentity;
-  readonly events: number;
+  readonly #ledger: SessionLedger;
   #state: "closed" | "opening" | "open" = "closed";
   #attempt = 0;
   #retryMs = 0;
   readonly #prefixes = new Set<Prefix>();
   #lastSubscribeId = 0;
   #confirmedId = 0;
-  readonly #ledger: SessionLedger;
   /** Where the reader stands, by stream. */
   #positions = new Map<string, Position>();
   /** Where the next subscription resumes; empty where nothing can have been missed. */
@@ -98,13 +104,13 @@ export class TrunkEnd {
   constructor(router: string, identity: TrunkIdentity, ledger = new SessionLedger()) {
     this.router = router;
     this.#identity = identity;
+    this.#ledger = ledger;
     this.#credit = new ReaderCredit(this.#windowBytes);
   }
 
   get #windowBytes(): number {
     const window = this.#identity.terms?.["window"];
     return typeof window === "number" ? window : LIMITS.readerWindowBytes;
-    this.#ledger = ledger;
   }
 
   /** Whether the router is to be told what the peer has consumed. */
@@ -265,13 +271,14 @@ export class TrunkEnd {
         return [this.#recovered(frame)];
       case "welcome":
         this.#retryMs = 0;
-        return [];
-      case "error": {
-        const code = isErrorCode(frame.code) ? frame.code : "unavailable";
-        return [{ type: "refused", error: new FabricError(code, frame.message) }];
-      }
-      case "pong":
+        return [{ type: "welcome", endpoint: frame.endpoint, options: frame.options }];
+      case "error":
+        return [{ type: "refused", error: errorOf(frame) }];
+      case "publishRefused":
+        return this.#publishRefused(frame);
       case "goaway":
+        return [{ type: "goaway", reason: frame.reason }];
+      case "pong":
         return [];
       default:
         throw new FabricError("invalid_message", `a router does not send ${frame.type} frames`);
@@ -324,15 +331,27 @@ export class TrunkEnd {
     for (const unacked of this.#unacked) {
       if (unacked.frame.seq > seq) break;
       this.#unackedBytes -= unacked.size;
+      this.#ledger.acknowledged(unacked.events);
       count++;
     }
     if (count > 0) this.#unacked.splice(0, count);
     return [receivers === undefined ? { type: "published", seq } : { type: "published", seq, receivers }];
   }
 
+  #publishRefused(frame: FrameOf<"publishRefused">): TrunkEvent[] {
+    const at = this.#unacked.findIndex((unacked) => unacked.frame.seq === frame.seq);
+    const [refused] = at < 0 ? [] : this.#unacked.splice(at, 1);
+    if (refused === undefined) return [];
+    this.#unackedBytes -= refused.size;
+    this.#ledger.acknowledged(refused.events);
+    return [{ type: "publishRefused", seq: frame.seq, error: errorOf(frame) }];
+  }
+
   #deliver(frame: FrameOf<"deliver">, bytes: Uint8Array): TrunkEvent[] {
-      this.#ledger.acknowledged(unacked.events);
     const events: TrunkEvent[] = [];
+    const counts = this.#ledger.readers;
+    const arrived = framesEvents(frame.frames);
+    counts.arrived += arrived;
     const stream = frame.router;
     const at = this.#positions.get(stream);
     const first: Position = { router: stream, incarnation: frame.incarnation, seq: frame.prev };
@@ -352,10 +371,8 @@ export class TrunkEnd {
     if (last !== undefined) this.#positions.set(stream, { ...first, seq: last.seq });
     const repeats = this.#repeatsOf(stream);
     const fresh = frame.frames.filter((f) => !repeats.isRepeat(f.publisher, f.publisherSeq));
-    const counts = this.#ledger.readers;
-    const arrived = framesEvents(frame.frames);
-    counts.arrived += arrived;
     const hasRepeats = fresh.length < frame.frames.length;
+    if (hasRepeats) counts.repeats += arrived - framesEvents(fresh);
     events.push({ type: "deliver", frame: hasRepeats ? { ...frame, frames: fresh } : frame, bytes });
     return events;
   }
@@ -370,4 +387,7 @@ export class TrunkEnd {
     return repeats;
   }
 }
-    if (hasRepeats) counts.repeats += arrived - framesEvents(fresh);
+
+function errorOf({ code, message }: { readonly code: string; readonly message: string }): FabricError {
+  return new FabricError(isErrorCode(code) ? code : "unavailable", message);
+}

@@ -11,10 +11,10 @@ import { isolateLedger } from "./isolate-ledger.ts";
 export interface DriverPorts {
   /** Opens a trunk to a router; rejects when it cannot. */
   openTrunk(router: string): Promise<WebSocket>;
-  /** Takes log frames; absent where the peer cannot send any. */
-  log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
   /** Takes what concerns nodes; absent where the peer can be none. */
   member?(request: Extract<SessionEffect, { type: "member" }>): void;
+  /** Takes log frames; absent where the peer cannot send any. */
+  log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
   /** The session is over. */
   done(): void;
 }
