@@ -57,6 +57,11 @@ export class Keeper {
     return this.#dueMs;
   }
 
+  /** Whether kept publishes that wait may be sequenced. A clock that is set back makes nobody wait for it. */
+  isDue(nowMs: number): boolean {
+    return nowMs >= this.#dueMs || nowMs < this.#dueMs - LIMITS.keepIntervalMs;
+  }
+
   /** Whether the marks of publishers are to be written. */
   get isMarkDue(): boolean {
     return this.#hasUnmarkedExpired || this.#unmarkedBytes >= LIMITS.keptMarksBytes;

@@ -9,6 +9,7 @@ import { decodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import { Departed } from "./departed.ts";
+import { ColdStart } from "./cold-start.ts";
 import { HeldPublishes, type HeldPublish } from "./held-publishes.ts";
 import { Keeper, type Keeping } from "./keeper.ts";
 import type { KeptLog } from "./kept-log.ts";
@@ -56,9 +57,7 @@ export class Router {
   #dirty: boolean;
   /** When something was last sequenced, or the checkpoint written. */
   #quietSinceMs: number;
-  /** Instances listed in storage whose trunks are not back yet; while there are any, nothing is sequenced (rule 6). */
-  readonly #awaited = new Set<InstanceId>();
-  #graceEndsMs = 0;
+  readonly #coldStart: ColdStart;
   #inbox: Input[] = [];
   readonly #held: HeldPublishes;
   /** Whether kept publishes among them wait for the next commit. */
@@ -97,14 +96,14 @@ export class Router {
       this.#out.persist({ type: "incarnation", incarnation: this.#incarnation });
       this.#recoverMarks(stored.marks);
     }
+    this.#coldStart = new ColdStart(nowMs);
     this.#restore(stored, live);
-    if (this.#awaited.size > 0) this.#graceEndsMs = nowMs + LIMITS.coldGraceMs;
   }
 
   /** When `tick` is due, ms; undefined when nothing waits. An object with a deadline must stay awake. */
   get deadlineMs(): number | undefined {
     const due = Math.min(
-      this.#awaited.size > 0 ? this.#graceEndsMs : Infinity,
+      this.#coldStart.deadlineMs,
       this.#mayCheckpoint ? this.#quietSinceMs + LIMITS.checkpointMs : Infinity,
       this.#isKeepDue ? this.#keeper.dueMs : Infinity,
       this.#subscribers.isReplayDue ? this.#turnMs : Infinity,
@@ -164,7 +163,7 @@ export class Router {
     this.#subscribers.replay();
     // A start from a checkpoint would take readers that are replayed to for live.
     if (this.#subscribers.isReplaying && !this.#dirty) this.#becomeDirty();
-    if (!this.#held.isEmpty && this.#isWarm(nowMs)) this.#sequenceHeld(nowMs);
+    if (this.#coldStart.isOver(nowMs, this.#held.bytes) && !this.#held.isEmpty) this.#sequenceHeld(nowMs);
     this.#subscribers.flush();
     this.#keep(nowMs);
     for (const trunk of this.#readers.judge(nowMs)) this.#dismiss(trunk);
@@ -177,7 +176,6 @@ export class Router {
 
   /** To be called at `deadlineMs`: ends the grace period, or writes the checkpoint of a quiet router. */
   tick(nowMs: number): readonly RouterEffect[] {
-    if (this.#awaited.size > 0 && nowMs >= this.#graceEndsMs) this.#endGrace();
     if (this.#mayCheckpoint && nowMs >= this.#quietSinceMs + LIMITS.checkpointMs) {
       this.#out.persist({ type: "checkpoint", checkpoint: this.#checkpoint() });
       this.#keeper.marked(this.position);
@@ -199,7 +197,7 @@ export class Router {
         const trunk = this.#addTrunk(row);
         this.#subscribers.restore(trunk, row.lastSeq, lastSeqs);
       } else {
-        if (row.prefixes.length > 0) this.#awaited.add(row.instance);
+        if (row.prefixes.length > 0) this.#coldStart.await(row.instance);
         this.#changed.add(row.id);
       }
     }
@@ -284,7 +282,7 @@ export class Router {
     const gaps = this.#subscribers.subscribe(trunk, frame);
     this.#departed.back(trunk.instance, frame.positions);
     this.#isExpiryUrgent ||= trunk.isReplayed;
-    this.#awaited.delete(trunk.instance);
+    this.#coldStart.isBack(trunk.instance);
     this.#confirm(trunk, frame.id, gaps);
   }
 
@@ -299,20 +297,9 @@ export class Router {
     this.#out.frame(trunk.id, { type: "subscribed", id, positions, gaps });
   }
 
-  #isWarm(nowMs: number): boolean {
-    if (this.#awaited.size === 0) return true;
-    if (nowMs < this.#graceEndsMs && this.#held.bytes < LIMITS.coldBufferBytesMax) return false;
-    this.#endGrace();
-    return true;
-  }
-
-  #endGrace(): void {
-    this.#awaited.clear();
-  }
-
   #sequenceHeld(nowMs: number): void {
     this.#isKeepDue = false;
-    const mayKeep = nowMs >= this.#keeper.dueMs || this.#held.bytes >= LIMITS.keepHeldBytes;
+    const mayKeep = this.#keeper.isDue(nowMs) || this.#held.bytes >= LIMITS.keepHeldBytes;
     const waits = ({ frame }: HeldPublish) => {
       if (this.#readers.holdsBack(frame.segments)) return true;
       const waitsForCommit = !mayKeep && this.#subscribers.keeps(frame.segments);
