@@ -5,6 +5,7 @@ import { registerCluster } from "./cluster.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
 import { registerLedger } from "./ledger.ts";
 import { registerLogs } from "./logs.ts";
+import { registerPeer } from "./peer.ts";
 import { registerPub } from "./pub.ts";
 import { registerServe } from "./serve.ts";
 import { registerShip } from "./ship.ts";
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerServe(cli);
   registerSub(cli);
   registerPub(cli);
+  registerPeer(cli);
   registerShip(cli);
   registerLogs(cli);
   registerCluster(cli);

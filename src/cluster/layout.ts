@@ -54,6 +54,8 @@ export interface LayoutSections {
 
 /** What only a deploy changes. */
 export interface LayoutSettings {
+  /** How this fabric calls itself to those that it peers with. */
+  readonly fabric: string;
   /** Sorted by prefix; exactly one has the empty prefix. */
   readonly routers: readonly RouterEntry[];
   readonly jsonReader: ReaderAllowance;
@@ -78,6 +80,7 @@ export interface Layout extends LayoutSections, LayoutSettings {
 /** Fields of a layout as it is written. `loggers` are short for nodes of that type at the edge. */
 export const SECTION_FIELDS = ["nodes", "loggers", "pools", "stores"] as const;
 export const SETTING_FIELDS = [
+  "fabric",
   "routers",
   "jsonReader",
   "retention",
@@ -97,6 +100,7 @@ export function parseLayout(input: unknown): Layout {
   const nodes = [...parseNodes(root["nodes"] ?? []), ...loggerNodes(parseLoggers(root["loggers"] ?? []))];
   const isManagerLogger = root["managerIsLogger"] ?? !nodes.some(({ nodeType }) => nodeType === "LOGGER");
   const settings = {
+    fabric: name(root["fabric"] ?? "selvedge", "fabric"),
     routers: parseRouters(root["routers"] ?? [{ name: "main", prefix: "" }]),
     jsonReader: allowance(root["jsonReader"] ?? {}),
     retention: parseRetention(root["retention"] ?? []),

@@ -13,7 +13,7 @@ import { LogIntake } from "./log-intake.ts";
 import { admitNode } from "./membership-admit.ts";
 import { MembershipLink } from "./membership-link.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
-import { openTrunk } from "./trunk.ts";
+import { openTrunk } from "../../durable/trunk.ts";
 import { VERSION } from "./version.ts";
 
 export const NATIVE_PATH = "/v1/connect";
@@ -50,6 +50,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     reader: layout.jsonReader,
     keptPrefixes: layout.retention.map(({ prefix }) => prefix),
     welcome: {
+      fabric: layout.fabric,
       server: VERSION,
       loggers: layout.loggers,
       limits: {
@@ -76,7 +77,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     env,
     liveness: "heartbeat",
     nodeId: ({ instance }) => nodeIdOf(instance),
-    admit: (name, nodeType) => admitNode(grant, [], name, nodeType),
+    admit: (name, nodeType) => admitNode(grant, layout.nodes, name, nodeType),
     reply: (frame) => {
       session.answered(frame);
       driver.inputTaken();

@@ -9,7 +9,7 @@ import { FULL_GRANT } from "../../../src/protocol/access.ts";
 import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { decodeEvents, encodeEvents } from "../../../src/protocol/transcode.ts";
-import { Exchange, instance } from "./exchange.ts";
+import { Exchange, instance } from "../../support/exchange.ts";
 
 const event = (name: string): FabricEvent => ({ name, args: [string("x")], metadata: [] });
 const utf8 = new TextEncoder();

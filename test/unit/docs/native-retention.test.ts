@@ -10,7 +10,7 @@ import {
 } from "../../../src/protocol/frame.ts";
 import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { decodeEvents, encodeEvents } from "../../../src/protocol/transcode.ts";
-import { Exchange, instance, type Peer } from "./exchange.ts";
+import { Exchange, instance, type Peer } from "../../support/exchange.ts";
 
 const policy = { prefix: parsePrefix("kept/"), seconds: 1e6, bytes: 1e9, events: 1e9 };
 const STREAM = "main+kept/";

@@ -1,15 +1,15 @@
 /** Peers, their sessions and routers in memory, without delay: enough to hold the exchanges of PROTOCOL.md. */
-import { LIMITS } from "../../../src/base/limits.ts";
-import { FULL_GRANT } from "../../../src/protocol/access.ts";
-import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
-import type { Frame, FrameOf, FrameType, InstanceId } from "../../../src/protocol/frame.ts";
-import type { Grant } from "../../../src/protocol/grant.ts";
-import { JsonSession } from "../../../src/protocol/json-session.ts";
-import { NativeSession } from "../../../src/protocol/native-session.ts";
-import type { Session, SessionEffect } from "../../../src/protocol/session.ts";
-import type { RetentionPolicy } from "../../../src/routing/kept.ts";
-import { Router } from "../../../src/routing/router.ts";
-import { RouterStore } from "../../support/router-store.ts";
+import { LIMITS } from "../../src/base/limits.ts";
+import { FULL_GRANT } from "../../src/protocol/access.ts";
+import { decodeFrame, encodeFrame } from "../../src/protocol/frame-codec.ts";
+import type { Frame, FrameOf, FrameType, InstanceId } from "../../src/protocol/frame.ts";
+import type { Grant } from "../../src/protocol/grant.ts";
+import { JsonSession } from "../../src/protocol/json-session.ts";
+import { NativeSession } from "../../src/protocol/native-session.ts";
+import type { Session, SessionEffect } from "../../src/protocol/session.ts";
+import type { RetentionPolicy } from "../../src/routing/kept.ts";
+import { Router } from "../../src/routing/router.ts";
+import { RouterStore } from "./router-store.ts";
 
 const ROUTER = "main";
 const TABLE = "table-1";
@@ -70,9 +70,15 @@ export class Exchange {
   readonly #peers: Peer[] = [];
   #trunks = 0;
 
-  /** @param policies What the router keeps. */
-  constructor(policies: readonly RetentionPolicy[] = []) {
+  readonly #welcome: Readonly<Record<string, unknown>>;
+
+  /**
+   * @param policies What the router keeps.
+   * @param fabric How the fabric calls itself.
+   */
+  constructor(policies: readonly RetentionPolicy[] = [], fabric?: string) {
     this.#policies = policies;
+    this.#welcome = { server: "0.1.0", ...(fabric === undefined ? {} : { fabric }) };
     this.router = this.#start();
   }
 
@@ -102,7 +108,7 @@ export class Exchange {
         placement,
         table: TABLE,
         reader: { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes },
-        welcome: { server: "0.1.0" },
+        welcome: this.#welcome,
         keptPrefixes: this.#policies.map(({ prefix }) => prefix),
         nowMs,
       }),
