@@ -11,7 +11,7 @@ const named = (count: number) => Array.from({ length: count }, (_, i) => ({ name
 
 describe("a layout", () => {
   it("of nothing has one router for all topics and no logger", () => {
-    expect(parseLayout({})).toEqual({
+    expect(parseLayout({})).toMatchObject({
       routers: [{ name: "main", prefix: "" }],
       loggers: [],
       jsonReader: { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes },
