@@ -58,6 +58,8 @@ export class LogWriter extends DurableObject<ObjectEnv> {
   readonly #logger: Logger<string>;
   readonly #alarm: AlarmQueue<"wake">;
   readonly #waiters = new Set<FlushWaiter>();
+  /** Calls of `append` that wait for their turn, by a name like a trunk's. */
+  readonly #callers = new Map<string, (frame: Frame) => void>();
   #inbox: LoggerInput<string>[] = [];
   #turnDue = false;
 
@@ -115,6 +117,23 @@ export class LogWriter extends DurableObject<ObjectEnv> {
   /** A page of the manifest: objects and buffered batches, of one stream or of all. */
   manifest(stream: string | undefined, from: ManifestCursor | undefined): ManifestPage {
     return this.#reader.manifest(stream, from);
+  }
+
+  /**
+   * A `logBatch` or `logResume` of another object of the fabric, and its answer, both as bytes. Such a writer has one
+   * frame under way at a time. Rejects when the turn fails: then it is not known whether the batch was taken.
+   */
+  async append(bytes: Uint8Array): Promise<Uint8Array> {
+    const frame = decodeFrame(bytes);
+    if (frame.type !== "logBatch" && frame.type !== "logResume") {
+      throw new FabricError("invalid_message", `a logger does not take ${frame.type} frames`);
+    }
+    const from = `object:${frame.writer}`;
+    return new Promise((resolve) => {
+      this.#callers.set(from, (answer) => resolve(encodeFrame(answer)));
+      this.#inbox.push({ type: "frame", from, frame });
+      this.#scheduleTurn();
+    });
   }
 
   /** The next pieces of a stream (LogReader.read). */
@@ -214,7 +233,12 @@ export class LogWriter extends DurableObject<ObjectEnv> {
 
   #apply({ commit, replies }: LoggerTurn<string>): void {
     if (!isEmpty(commit)) this.ctx.storage.transactionSync(() => this.#tables.apply(commit));
-    for (const { to, frame } of replies) this.#sockets.send(to, encodeFrame(frame));
+    for (const { to, frame } of replies) {
+      const caller = this.#callers.get(to);
+      this.#callers.delete(to);
+      if (caller === undefined) this.#sockets.send(to, encodeFrame(frame));
+      else caller(frame);
+    }
     for (const { key } of commit.done) {
       for (const waiter of this.#waiters) {
         if (waiter.keys.delete(key) && waiter.keys.size === 0) waiter.resolve(0);

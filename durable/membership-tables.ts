@@ -1,10 +1,12 @@
-/** What Membership keeps in SQLite: its life and view, and the nodes of that view. */
+/** What Membership keeps in SQLite: its life and view, and the nodes of that view; what is to be reported beside it. */
 import type { MembershipCommit, StoredMembership } from "../src/membership/membership-state.ts";
+import { REPORT_SCHEMA } from "./report-tables.ts";
 import { all, int, maybe, migrate, text } from "./sqlite.ts";
 
 const SCHEMA = [
   `CREATE TABLE view (life TEXT NOT NULL, number INTEGER NOT NULL);
    CREATE TABLE members (name TEXT PRIMARY KEY, node_type TEXT NOT NULL, node_id TEXT NOT NULL) WITHOUT ROWID;`,
+  REPORT_SCHEMA,
 ];
 
 export class MembershipTables {

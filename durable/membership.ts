@@ -8,10 +8,14 @@ import { LIMITS } from "../src/base/limits.ts";
 import { HEARTBEAT } from "../src/membership/heartbeat.ts";
 import { Membership as Engine } from "../src/membership/membership.ts";
 import type { MembershipCommit, TrunkState } from "../src/membership/membership-state.ts";
-import type { Member } from "../src/protocol/member-frame.ts";
+import { CLUSTER_STREAM, clusterLogLines, reportsOf, type ReportTopics } from "../src/membership/reports.ts";
+import { broadcastTopics, nodeidTopic } from "../src/cluster/topic-names.ts";
+import { deployedLayout } from "../src/site/deployed.ts";
+import type { Member, ViewFrame } from "../src/protocol/member-frame.ts";
 import { AlarmQueue } from "./alarm.ts";
 import type { ObjectEnv } from "./env.ts";
 import { MembershipTables } from "./membership-tables.ts";
+import { Reporter } from "./reporter.ts";
 import { Sockets } from "./sockets.ts";
 import { trace } from "./trace.ts";
 
@@ -21,9 +25,13 @@ export interface MembershipStat {
   readonly nodes: number;
   readonly watchers: number;
   readonly trunks: number;
+  /** Publishes and log batches that wait, and those that found no room. */
+  readonly reports: { readonly waiting: number; readonly dropped: number };
 }
 
-export class Membership extends DurableObject<ObjectEnv> {
+type MembershipEnv = ObjectEnv & Pick<Env, "ROUTER" | "LOGGER">;
+
+export class Membership extends DurableObject<MembershipEnv> {
   readonly #tables: MembershipTables;
   readonly #sockets: Sockets;
   readonly #engine: Engine;
@@ -31,11 +39,13 @@ export class Membership extends DurableObject<ObjectEnv> {
     (task) => void setImmediate(task),
     () => this.#turn(),
   );
+  readonly #reporter: Reporter;
+  readonly #topics: ReportTopics;
   readonly #alarm: AlarmQueue<"check">;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
 
-  constructor(ctx: DurableObjectState, env: ObjectEnv) {
+  constructor(ctx: DurableObjectState, env: MembershipEnv) {
     super(ctx, env);
     this.#tables = new MembershipTables(ctx.storage, () => crypto.randomUUID());
     this.#sockets = new Sockets(ctx);
@@ -46,6 +56,15 @@ export class Membership extends DurableObject<ObjectEnv> {
       (trunk) => this.#sockets.lastAutoResponseMs(trunk),
       Date.now(),
     );
+    const layout = deployedLayout(env.LAYOUT);
+    const { topicNames } = layout;
+    this.#topics = {
+      broadcast: broadcastTopics(topicNames),
+      nodeid: (nodeId) => nodeidTopic(topicNames, nodeId),
+    };
+    const guard = (step: () => void) => this.#guard(step);
+    this.#reporter = new Reporter({ storage: ctx.storage, layout, env, guard });
+    this.#reporter.send();
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#armAlarm();
     this.#gather.dueLater();
@@ -88,8 +107,13 @@ export class Membership extends DurableObject<ObjectEnv> {
     return this.#engine.members;
   }
 
+  /** The last view, for nodes that the fabric runs: they are told by an event that there is another. */
+  view(): ViewFrame {
+    return this.#engine.view;
+  }
+
   stat(): MembershipStat {
-    return { ...this.#engine.stat, nodes: this.#engine.members.length };
+    return { ...this.#engine.stat, nodes: this.#engine.members.length, reports: this.#reporter.stat };
   }
 
   #turn(): void {
@@ -106,7 +130,12 @@ export class Membership extends DurableObject<ObjectEnv> {
   }
 
   #commit(commit: MembershipCommit): void {
-    this.ctx.storage.transactionSync(() => this.#tables.apply(commit));
+    const reports = reportsOf(commit, this.#engine.members, this.#topics);
+    this.ctx.storage.transactionSync(() => {
+      this.#tables.apply(commit);
+      this.#reporter.add(reports, CLUSTER_STREAM, clusterLogLines(commit, Date.now()));
+    });
+    this.#reporter.send();
   }
 
   #guard(step: () => void): void {

@@ -8,7 +8,7 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, InstanceId } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
-import type { Departure, JoinFrame, Member } from "../protocol/member-frame.ts";
+import type { Departure, JoinFrame, Member, ViewFrame } from "../protocol/member-frame.ts";
 import { joinedOf } from "./join.ts";
 import type {
   Duplicate,
@@ -83,6 +83,12 @@ export class Membership {
   /** The nodes that are there. */
   get members(): readonly Member[] {
     return [...this.#entries.values()].map(({ member }) => member);
+  }
+
+  /** The last view, all of it. */
+  get view(): ViewFrame {
+    const id = { life: this.#life, number: this.#view };
+    return { type: "view", id, base: undefined, up: [...this.#viewed.values()], down: [] };
   }
 
   /** Number of the last view, who watches, and trunks that have said hello. */

@@ -1,15 +1,17 @@
 /** Accepts clients of Zeek's WebSocket API and drives their sessions (spec: websocket-json.md §1, §2). */
 import { CONTEXT, errorText } from "../protocol/data-message.ts";
+import type { Layout } from "../cluster/layout.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { JsonSession } from "../protocol/json-session.ts";
 import { Placement, tableVersion } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId, newEndpointId } from "./ids.ts";
+import { currentLayout } from "./layout-copy.ts";
 import { admitNode } from "./membership-admit.ts";
 import { MembershipLink } from "./membership-link.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
-import { openTrunk } from "./trunk.ts";
+import { openTrunk } from "../../durable/trunk.ts";
 import { VERSION } from "./version.ts";
 
 const JSON_PATH = "/v1/messages/json";
@@ -19,12 +21,14 @@ const APPLICATION_NAME = /^[A-Za-z0-9/_.=:*@-]*$/;
  * Answers a WebSocket upgrade. A wrong path or application name is told after the 101, in an error frame and a close
  * 1008, as clients expect; 503 when the isolate has no room.
  */
-export function acceptJsonSession(
+export async function acceptJsonSession(
   request: Request,
   env: FabricEnv,
   ctx: ExecutionContext,
   grant: Grant,
-): Response {
+): Promise<Response> {
+  // What operators change at run time concerns nodes; others need not wait for it.
+  const layout = nodeOf(grant) === undefined ? deployedLayout(env.LAYOUT) : await currentLayout(env, ctx);
   if (!hasRoom()) return new Response("no room for another session\n", { status: 503 });
   const pair = new WebSocketPair();
   const peer = pair[1];
@@ -37,7 +41,7 @@ export function acceptJsonSession(
   if (!APPLICATION_NAME.test(name)) {
     return refuse(peer, response, "invalid_application_name", CONTEXT.invalidApplicationName);
   }
-  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, done)));
+  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, layout, done)));
   return response;
 }
 
@@ -47,8 +51,7 @@ function refuse(peer: WebSocket, response: Response, code: string, context: stri
   return response;
 }
 
-function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void): void {
-  const layout = deployedLayout(env.LAYOUT);
+function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, done: () => void): void {
   const endpoint = newEndpointId("websocket");
   const session = new JsonSession({
     identity: { instance: newInstanceId(), connection: 1, table: tableVersion(layout.routers) },
@@ -64,7 +67,7 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, done: () => void):
     env,
     liveness: "close",
     nodeId: () => endpoint,
-    admit: (name, nodeType) => admitNode(grant, [], name, nodeType),
+    admit: (name, nodeType) => admitNode(grant, layout.nodes, name, nodeType),
     // The API has no frame for it: a client whose node is refused goes on as one without a name.
     reply: () => {},
   });

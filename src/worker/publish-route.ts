@@ -13,7 +13,7 @@ import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId } from "./ids.ts";
 import { isolateLedger } from "./isolate-ledger.ts";
-import { openTrunk } from "./trunk.ts";
+import { openTrunk } from "../../durable/trunk.ts";
 
 type PublishEnv = Pick<FabricEnv, "ROUTER" | "LAYOUT">;
 

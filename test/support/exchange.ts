@@ -191,6 +191,7 @@ export class Exchange {
         peer.trunk = undefined;
         return;
       case "log":
+      case "member":
       case "done":
     }
   }

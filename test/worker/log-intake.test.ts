@@ -8,7 +8,7 @@ import { NO_OVERRIDE } from "../../src/logs/logger.ts";
 import type { Frame, LogBatchFrame } from "../../src/protocol/frame.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
 import { LogIntake } from "../../src/worker/log-intake.ts";
-import { openTrunk } from "../../src/worker/trunk.ts";
+import { openTrunk } from "../../durable/trunk.ts";
 import { batchOf, lines, writerId } from "../support/log-batch.ts";
 import { freshLogger } from "../support/log-trunk.ts";
 

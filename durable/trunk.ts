@@ -1,5 +1,5 @@
 /** Opens trunks: one WebSocket each from a session to an object. */
-import { FabricError } from "../base/errors.ts";
+import { FabricError } from "../src/base/errors.ts";
 
 /** The part of an object's stub that a trunk needs. */
 interface TrunkTarget {
