@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { memoryMiB } from "../../bench/load/process.ts";
 import { LIMITS } from "../../src/base/limits.ts";
+import type { LedgerView } from "../../src/worker/ledger-route.ts";
 import { until } from "./away.ts";
 import { startServe, type ServeProcess } from "./fabric.ts";
 import { FullLoad } from "./full-load.ts";
@@ -54,7 +55,7 @@ class Scene {
     while (this.load.bytes < bytes) await sleep(POLL_MS);
     await this.load.stop();
     await until(() => this.healthy.every(({ received }) => received === this.load.events));
-    return this.server.runtimePids.reduce((sum, pid) => sum + memoryMiB(pid).peak, 0);
+    return sumOf(this.server.runtimePids, (pid) => memoryMiB(pid).peak);
   }
 
   /** Readers that subscribe, grant their credit once, and stop. */
@@ -78,6 +79,16 @@ class Scene {
     await until(() => this.stopped.every((reader) => reader.positions[0]!.seq === positions[0]!.seq));
   }
 
+  /** The loss ledger when nothing waits or is under way any more. */
+  async ledger(): Promise<LedgerView> {
+    for (;;) {
+      const view = (await (await fetch(`${this.server.url}/v1/ledger`)).json()) as LedgerView;
+      const { inFlight, queued } = view.routers[0]!.readers;
+      if (inFlight + queued === 0) return view;
+      await sleep(POLL_MS);
+    }
+  }
+
   async close(): Promise<void> {
     this.load.close();
     for (const reader of [...this.healthy, ...this.stopped]) reader.cut();
@@ -93,7 +104,7 @@ export function stoppedSuite(seconds: number): void {
     afterEach(async () => scene?.close());
 
     test(
-      "R12 R13 cost the fabric no more than their bound, the others nothing, and are told every drop",
+      "R12 R13 R38 cost the fabric no more than their bound, the others nothing, and every drop is told and booked",
       { timeout },
       async () => {
         scene = await Scene.open();
@@ -106,6 +117,7 @@ export function stoppedSuite(seconds: number): void {
         for (const reader of scene.healthy) expectAll(reader, scene.load.events);
         await scene.goOn();
         for (const reader of scene.stopped) expectAccounted(reader, scene.load.events - before);
+        expectLedger(await scene.ledger(), scene, before);
       },
     );
   });
@@ -120,6 +132,27 @@ function expectAccounted(reader: ResumingReader, events: number): void {
   expect(reader).toMatchObject({ untold: [], repeats: 0, closed: undefined });
   expect(reader.gaps.length).toBeGreaterThan(0);
   for (const gap of reader.gaps) expect(gap).toMatchObject({ extent: "exact", reason: "overflow" });
-  const dropped = reader.gaps.reduce((sum, gap) => sum + (gap.events ?? Number.NaN), 0);
-  expect(reader.received + dropped).toBe(events);
+  expect(reader.received + droppedOf(reader)).toBe(events);
+}
+
+/** The ledger names every drop: what the readers were told, for that reason, and no other event is missing. */
+function expectLedger({ balanced, routers }: LedgerView, { load, healthy, stopped }: Scene, before: number) {
+  const dropped = sumOf(stopped, droppedOf);
+  const offered = healthy.length * load.events + stopped.length * (load.events - before);
+  expect(balanced).toBe(true);
+  expect(routers).toMatchObject([
+    {
+      publishers: { published: load.events, repeats: 0, held: 0 },
+      readers: { offered, delivered: offered - dropped, unaccounted: 0 },
+      dropped: { drop_oldest: dropped, drop_newest: 0, slow_reader: 0, away: 0 },
+      gaps: { overflow: sumOf(stopped, ({ gaps }) => gaps.length) },
+      problems: [],
+    },
+  ]);
+}
+
+const droppedOf = ({ gaps }: ResumingReader) => sumOf(gaps, ({ events = Number.NaN }) => events);
+
+function sumOf<T>(list: readonly T[], of: (item: T) => number): number {
+  return list.reduce((sum, item) => sum + of(item), 0);
 }
