@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/base/limits.ts";
-import type { LayoutView } from "../../src/cluster/layout-view.ts";
+import type { LayoutApplied, LayoutView } from "../../src/cluster/layout-view.ts";
 import { connect } from "../../src/sdk/index.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { startServe, tempDir, type ServeProcess } from "../support/fabric.ts";
@@ -133,7 +133,7 @@ describe("selvedge cluster", () => {
   it("checks a layout, given or running", async () => {
     expect(await cluster("check")).toMatchObject({
       status: 0,
-      stdout: "the layout is valid: 1 routers, 3 loggers\n",
+      stdout: "the layout is valid: 1 routers, 3 nodes, 3 loggers, 3 pools, 0 stores\n",
     });
     expect(await cluster("check", "src/site/layout.ts", "--json")).toMatchObject({
       status: 0,
@@ -152,6 +152,110 @@ describe("selvedge cluster", () => {
   });
 });
 
+describe("selvedge cluster apply", () => {
+  const three = { loggers: [{ name: "one" }, { name: "two" }, { name: "three" }] };
+  beforeAll(async () => {
+    await serve.dispose();
+    serve = await startServe({ state: join(root, "apply"), layout: three });
+  });
+
+  const nodes = [
+    { name: "manager", nodeType: "MANAGER" },
+    { name: "two", nodeType: "LOGGER", enabled: false },
+    { name: "one", nodeType: "LOGGER" },
+    { name: "three", nodeType: "LOGGER" },
+    { name: "proxy", nodeType: "PROXY", count: 2 },
+  ];
+  const wanted = { nodes, pools: [{ name: "intel", nodeType: "PROXY", exclusive: true, maxNodes: 1 }] };
+  const difference = "+ node manager\n~ node two (enabled)\n+ node proxy-1\n+ node proxy-2\n+ pool intel\n";
+  const view = async () => (await (await fetch(`${serve.url}/v1/cluster`)).json()) as LayoutView;
+  const membersOf = ({ pools }: LayoutView) =>
+    Object.fromEntries(pools.map(({ name, nodes: members }) => [name, members]));
+
+  it("H-12 [R34] shows what a layout would change, and with --dry-run changes nothing", async () => {
+    const before = await view();
+    const path = file("wanted.json", JSON.stringify(wanted));
+    const dry = await cluster("apply", path, "--dry-run");
+    expect(dry).toMatchObject({ status: 0, stdout: `${difference}nothing was changed: a dry run\n` });
+    expect(await view()).toEqual(before);
+    const json = JSON.parse((await cluster("apply", path, "--dry-run", "--json")).stdout) as LayoutApplied;
+    expect(json).toMatchObject({ applied: false, epoch: before.epoch });
+    expect(json.difference).toHaveLength(5);
+    expect(membersOf(json)["intel"]).toEqual(["proxy-1"]);
+    expect(await view()).toEqual(before);
+  });
+
+  it("H-12 [R34] puts it in force, for sessions too, and over a kill of everything", async () => {
+    const { epoch } = await view();
+    const args = ["cluster", "apply", "--url", serve.url];
+    const applied = await runCli(args, { input: JSON.stringify(wanted) });
+    expect(applied).toMatchObject({ status: 0, stdout: `${difference}in force, epoch ${epoch + 1}\n` });
+    await serve.kill();
+    serve = await startServe({ state: serve.state, layout: three });
+    const now = await view();
+    expect(membersOf(now)).toEqual({
+      intel: ["proxy-1"],
+      logger: ["one", "three", "two"],
+      proxy: ["proxy-2"],
+      worker: [],
+    });
+    expect(now.nodes.map(({ name, source }) => `${name} ${source}`)).toEqual([
+      "one variable",
+      "two operator",
+      "three variable",
+      "manager operator",
+      "proxy-1 operator",
+      "proxy-2 operator",
+    ]);
+    const client = await connect(serve.url);
+    expect(client.welcome.loggers.filter(({ enabled }) => !enabled)).toEqual([
+      { name: "two", enabled: false },
+    ]);
+    await client.close();
+    const stat = (await (await fetch(`${serve.url}/v1/logs/stat`)).json()) as { enabled: boolean }[];
+    expect(stat.map(({ enabled }) => enabled)).toEqual([true, false, true]);
+    expect(await cluster("apply", file("wanted.json", JSON.stringify(wanted)))).toMatchObject({
+      status: 0,
+      stdout: `nothing differs (epoch ${epoch + 1})\n`,
+    });
+    const shown = (await cluster("show")).stdout;
+    expect(shown).toMatch(/^proxy +proxy-2 +edge +changed at run time$/m);
+    expect(shown).toMatch(
+      /^pool +intel +1 of PROXY, at most 1, exclusive under \S+pool\/intel: proxy-1 +changed/m,
+    );
+  });
+
+  it("H-12 [A23] [A24] takes a node out of the layout, and its pools do without", async () => {
+    const without = { ...wanted, nodes: nodes.with(4, { name: "proxy-2", nodeType: "PROXY" }) };
+    const applied = await cluster("apply", file("without.json", JSON.stringify(without)), "--json");
+    const { difference: changes, ...now } = JSON.parse(applied.stdout) as LayoutApplied;
+    expect(changes).toEqual([{ section: "nodes", name: "proxy-1", change: "removed", fields: [] }]);
+    expect(membersOf(now)).toMatchObject({ intel: ["proxy-2"], proxy: [] });
+  });
+
+  it("H-12 R8 refuses what only a deploy changes, and what contradicts itself, and changes nothing", async () => {
+    const before = await view();
+    const refused = async (input: object, message: string) => {
+      const result = await cluster("apply", file("refused.json", JSON.stringify(input)));
+      expect(result).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining(message) });
+    };
+    const routers = [{ name: "other", prefix: "" }];
+    await refused({ routers }, "routers is not as deployed, and changes only by a deploy (R8)");
+    await refused({ loggers: [{ name: "one" }] }, "loggers at the edge come and go with a deploy");
+    await refused({ pools: [{ name: "p", nodeType: "PROXY", exclusive: true }] }, "so must have maxNodes");
+    await refused({ pool: [] }, "layout has no field pool");
+    const send = async (body: string) => {
+      const response = await fetch(`${serve.url}/v1/cluster`, { method: "PUT", body });
+      return [response.status, ((await response.json()) as { error?: { code: string } }).error?.code];
+    };
+    expect(await send("{")).toEqual([400, "invalid_data"]);
+    expect(await send("[]")).toEqual([400, "invalid_data"]);
+    expect(await send("{}".padEnd(LIMITS.layoutApplyBytesMax + 1))).toEqual([413, "too_large"]);
+    expect(await send("{}".padEnd(LIMITS.layoutApplyBytesMax))).toEqual([200, undefined]);
+    expect(await view()).toEqual(before);
+  });
+});
+
 describe("the operator's routes", () => {
   it("H-9 refuse what is no change, and change nothing", async () => {
     const before = await (await fetch(`${serve.url}/v1/cluster`)).json();
@@ -167,7 +271,7 @@ describe("the operator's routes", () => {
     expect(await put("one", '{"enabled":true}')).toEqual([200, undefined]);
   });
 
-  it("H-8 H-9 are the operator's", async () => {
+  it("H-8 H-9 H-12 are the operator's", async () => {
     const locked = await startServe({ env: { SELVEDGE_KEY: "k".repeat(LIMITS.keyBytesMin) } });
     try {
       const headers = async (claims: Parameters<typeof signToken>[0]) => ({
@@ -178,6 +282,9 @@ describe("the operator's routes", () => {
       const show = async (with_: Record<string, string>) =>
         (await fetch(`${locked.url}/v1/cluster`, { headers: with_ })).status;
       expect([await show({}), await show(sensor), await show(operator)]).toEqual([401, 403, 200]);
+      const apply = async (with_: Record<string, string>) =>
+        (await fetch(`${locked.url}/v1/cluster`, { method: "PUT", body: "{}", headers: with_ })).status;
+      expect([await apply({}), await apply(sensor), await apply(operator)]).toEqual([401, 403, 200]);
       const change = async (with_: Record<string, string>) =>
         put("logger-1", '{"enabled":false}', with_, locked.url);
       expect(await change({})).toEqual([401, "no_token"]);
