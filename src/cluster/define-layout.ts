@@ -6,7 +6,7 @@ import type { SqliteOptions, StoreBackend } from "./store-entry.ts";
 import type { TopicNames } from "./topic-names.ts";
 
 /** A node, or with `count` n nodes NAME-1 to NAME-n. The manager, loggers and proxies are at the edge by default. */
-export interface NodeSource {
+interface NodeSource {
   readonly name: string;
   readonly nodeType: Exclude<NodeType, "NONE">;
   readonly place?: NodePlace;
@@ -22,7 +22,7 @@ export interface NodeSource {
 }
 
 /** A pool, or what the site says of `worker`, `proxy` or `logger`. */
-export interface PoolSource {
+interface PoolSource {
   readonly name: string;
   readonly topic?: string;
   readonly nodeType?: PoolNodeType;
@@ -30,7 +30,7 @@ export interface PoolSource {
   readonly exclusive?: boolean;
 }
 
-export interface StoreSource {
+interface StoreSource {
   readonly name: string;
   readonly masterNode?: string;
   readonly backend?: StoreBackend;

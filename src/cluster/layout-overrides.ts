@@ -6,7 +6,7 @@ export interface Named {
 }
 
 /** Takes the entry of this name out. */
-export interface Removal extends Named {
+interface Removal extends Named {
   readonly removed: true;
 }
 

@@ -34,7 +34,7 @@ export type NodeName = Brand<string, "NodeName">;
 export type NodeId = Brand<string, "NodeId">;
 
 /** Where a node runs: as an object of the fabric, or as a process that connects to it. */
-export const NODE_PLACES = ["edge", "remote"] as const;
+const NODE_PLACES = ["edge", "remote"] as const;
 export type NodePlace = (typeof NODE_PLACES)[number];
 
 export interface NodeEntry {

@@ -15,7 +15,7 @@ export interface PoolMove {
 }
 
 /** Digests that a share is taken from: it is right to about a hundredth. */
-export const SHARE_SAMPLE = 4_096;
+const SHARE_SAMPLE = 4_096;
 /** 2^32 divided by the golden ratio: its multiples are spread evenly. */
 const STEP = 0x9e3779b1;
 

@@ -45,7 +45,7 @@ export interface PoolEntry {
 }
 
 /** Zeek's `worker_pool`, `proxy_pool` and `logger_pool`. */
-export const BUILT_IN_POOLS: readonly PoolEntry[] = [
+const BUILT_IN_POOLS: readonly PoolEntry[] = [
   { name: "worker", nodeType: "WORKER" },
   { name: "proxy", nodeType: "PROXY" },
   { name: "logger", nodeType: "LOGGER" },
