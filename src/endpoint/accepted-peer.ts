@@ -29,6 +29,8 @@ export interface Visitor {
   readonly remote: string;
   /** Where it has come in. */
   readonly url: string;
+  /** Its connection, not in use yet. */
+  readonly peer: AcceptedPeer;
 }
 
 export interface AcceptedHandlers extends PeerHandlers {
@@ -177,6 +179,7 @@ export class AcceptedPeer implements Peer {
       token: this.#incoming.token,
       remote: this.#incoming.remote,
       url: this.#options.url,
+      peer: this,
     };
     this.#waiting = [message];
     void Promise.resolve(this.#options.handlers.accept(visitor))
@@ -259,7 +262,8 @@ export class AcceptedPeer implements Peer {
         return this.close(new FabricError("not_supported_here", "an endpoint knows no nodes"));
       case "done":
         return this.#deadline.set(undefined);
-      case "sendTexts": // Only JSON v1 sessions have texts.
+      case "acked":
+      case "sendTexts": // Only JSON v1 sessions have these.
         return;
     }
   }

@@ -16,9 +16,18 @@ import type { Socket, SocketHandlers } from "../sdk/socket.ts";
 import { openerOf, type Opener } from "./dial.ts";
 import { parseLocation, type Location } from "./location.ts";
 import { newNodeId, nodeIdOption, nodeIdText } from "./node-id.ts";
-import { isUnder, without, type Outbound, type PeerHandlers, type PeerInfo, type PeerStatus } from "./peer.ts";
+import {
+  isUnder,
+  without,
+  type Outbound,
+  type PeerHandlers,
+  type PeerInfo,
+  type PeerStatus,
+} from "./peer.ts";
 
 export interface PeerOptions {
+  /** The name that this side gives itself; by default that of the endpoint. */
+  readonly name?: string | undefined;
   /** Seconds in Broker, ms here: how long after a failure the next attempt is made; 0 for never. By default `LIMITS.peerRetryMs`. */
   readonly retryMs?: number | undefined;
   /** Bearer token, where one is needed. */
@@ -42,7 +51,6 @@ export interface DialledOptions extends PeerOptions {
   readonly handlers: DialledHandlers;
   /** Of this endpoint. */
   readonly id: InstanceId;
-  readonly name: string | undefined;
 }
 
 export class DialledPeer implements Outbound {
@@ -150,6 +158,13 @@ export class DialledPeer implements Outbound {
     this.#ended();
   }
 
+  #leaveRedundant(): void {
+    const { handlers, url } = this.#options;
+    const why = `${url} leads to a peer that is connected already`;
+    handlers.failed(this, new FabricError("redundant_connection", why));
+    this.close();
+  }
+
   #change(id: number): Promise<void> {
     return new Promise((resolve) => this.#changes.set(id, resolve));
   }
@@ -187,7 +202,7 @@ export class DialledPeer implements Outbound {
     this.#name = typeof name === "string" ? name : undefined;
     if (!this.isPeered) this.#remote = undefined;
     if (this.#id === undefined) this.#remote = new Set((this.#options.send ?? [""]).map(parsePrefix));
-    else if (this.#options.handlers.isRedundant(this, this.#id)) this.#giveUp("redundant_connection");
+    else if (this.#options.handlers.isRedundant(this, this.#id)) this.#leaveRedundant();
   }
 
   /** The other side says what it wants. */
@@ -258,7 +273,7 @@ export class DialledPeer implements Outbound {
 
   #lost(): void {
     this.#disconnected("reconnecting");
-    if (this.#retryMs === 0) return this.#giveUp(undefined);
+    if (this.#retryMs === 0) this.#engine.close();
   }
 
   /** There is no connection. What waits for the other side waits no longer. */
@@ -267,6 +282,8 @@ export class DialledPeer implements Outbound {
     this.#status = status;
     this.#remote = undefined;
     this.#settled(Infinity);
+    // What is wanted is asked for again on the next connection; nobody waits for that.
+    for (const resolve of this.#changes.values()) resolve();
     const { handlers } = this.#options;
     if (isPeered) return handlers.lost(this);
     if (status !== "reconnecting") return;
@@ -276,22 +293,10 @@ export class DialledPeer implements Outbound {
     );
   }
 
-  #giveUp(code: "redundant_connection" | undefined): void {
-    if (code !== undefined)
-      this.#options.handlers.failed(
-        this,
-        new FabricError(code, `${this.#options.url} leads to a peer that is connected already`),
-      );
-    this.#engine.close();
-    this.#link?.perform();
-  }
-
   #ended(): void {
     if (this.#status === "disconnected") return;
     this.#isOver = true;
     this.#disconnected("disconnected");
-    for (const resolve of this.#changes.values()) resolve();
-    this.#changes.clear();
     this.#options.handlers.gone(this);
   }
 }

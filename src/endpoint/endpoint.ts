@@ -129,11 +129,15 @@ export class Endpoint implements AsyncDisposable {
     return peer !== undefined;
   }
 
-  /** The peers, those that are not connected yet included. */
+  /** The peers, those that are not connected yet included; each once, whatever number of connections lead to it. */
   peers(): readonly PeerInfo[] {
-    return this.#exchange.peers
-      .map(({ info }) => info)
-      .filter(({ id, isOutbound }) => isOutbound || id !== undefined);
+    const infos = this.#exchange.peers.map(({ info }) => info);
+    const standing = infos.filter(({ status, id }) => status === "peered" && id !== undefined);
+    const ids = new Set(standing.map(({ id }) => id));
+    return [
+      ...standing,
+      ...infos.filter(({ id, isOutbound }) => isOutbound && (id === undefined || !ids.has(id))),
+    ];
   }
 
   /** Calls the handler for each such event; returns what ends that. */

@@ -1,18 +1,16 @@
 /**
- * Log streams and remote logging. A record is the event `Broker::log_write(stream, path, vector of values)` under the
- * topic that `logTopic` says; `Broker::log_create(stream, path, columns)` goes ahead of it, and again to whoever asks for the
- * topic later. Source: Zeek's logging framework, spec/cluster.md §9; the batches of Broker are the fabric's frames.
+ * Log streams and remote logging. A record is an event (log-events.ts) under the topic that `logTopic` says; the columns
+ * of its stream go ahead of it, and again to whoever asks for the topic later. Source: Zeek's logging framework, spec/cluster.md §9; the batches of Broker are the fabric's frames.
  */
 import { FabricError } from "../base/errors.ts";
 import { defaultLogTopic, type TopicNames } from "../cluster/topic-names.ts";
-import { none, string, vector, type Value } from "../data/value.ts";
+import { none, type Value } from "../data/value.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import { isMatch, parseTopic, type Prefix } from "../protocol/topic.ts";
 import { toValue, type Argument } from "../sdk/values.ts";
 import { EventHandlers, type EndpointEvent } from "./event-handlers.ts";
+import { isLogEvent, logCreate, logWrite, parseLogEvent } from "./log-events.ts";
 
-const CREATE = "Broker::log_create";
-const WRITE = "Broker::log_write";
 const ANY = "";
 
 /** Zeek's `Broker::log_topic`. */
@@ -128,27 +126,15 @@ export class LogStreams {
   }
 
   /** @internal Whether the event belongs to remote logging. */
-  take({ name, args, topic }: EndpointEvent): boolean {
-    if (name !== CREATE && name !== WRITE) return false;
-    const [stream, path, list] = args;
-    if (!isText(stream) || !isText(path) || list?.type !== "vector") return true;
-    if (name === CREATE) {
-      this.#remoteColumns.set(
-        stream.value,
-        list.elements.map((column) => (isText(column) ? column.value : "")),
-      );
-      return true;
+  take(event: EndpointEvent): boolean {
+    if (!isLogEvent(event.name)) return false;
+    const log = parseLogEvent(event);
+    if (log?.type === "create") this.#remoteColumns.set(log.stream, log.columns);
+    if (log?.type === "write") {
+      const { stream, path, values } = log;
+      const columns = this.#remoteColumns.get(stream) ?? this.#streams.get(stream)?.columns ?? [];
+      this.#handlers.call(ANY, { stream, path, columns, values, isRemote: true, topic: event.topic });
     }
-    const columns = this.#remoteColumns.get(stream.value) ?? this.#streams.get(stream.value)?.columns ?? [];
-    const values = list.elements;
-    this.#handlers.call(ANY, {
-      stream: stream.value,
-      path: path.value,
-      columns,
-      values,
-      isRemote: true,
-      topic,
-    });
     return true;
   }
 
@@ -164,18 +150,10 @@ export class LogStreams {
       stream.topics.add(topic);
       this.#announce(id, stream, topic);
     }
-    const args = [string(id), string(stream.path), vector(values)];
-    this.#options.publish(topic, { name: WRITE, args, metadata: [] });
+    this.#options.publish(topic, logWrite(id, stream.path, values));
   }
 
   #announce(id: string, { path, columns }: Stream, topic: string): void {
-    const args = [string(id), string(path), vector(columns.map(string))];
-    this.#options.publish(topic, { name: CREATE, args, metadata: [] });
+    this.#options.publish(topic, logCreate(id, path, columns));
   }
-}
-
-function isText(
-  value: Value | undefined,
-): value is Value & { readonly type: "string"; readonly value: string } {
-  return value?.type === "string" && typeof value.value === "string";
 }

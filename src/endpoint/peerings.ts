@@ -38,8 +38,8 @@ export class Peerings {
   readonly #listeners = new Set<Listener>();
   readonly #accepted = new Set<AcceptedPeer>();
   readonly #dialled = new Set<DialledPeer>();
-  /** Connections that stand, by the id of the peer, or by its URL where it has none. */
-  readonly #standing = new Map<string, number>();
+  /** Peers that were told of as added, by id, or by URL where they have none. */
+  readonly #added = new Set<string>();
   /** Peers that this side is leaving. */
   readonly #leaving = new Set<Peer>();
   #isClosed = false;
@@ -54,7 +54,7 @@ export class Peerings {
   dial(url: string, options: PeerOptions): DialledPeer {
     this.#assertOpen();
     const { id } = this.#exchange;
-    const peer = new DialledPeer({ ...options, url, id, name: this.#name, handlers: this.#dialledHandlers });
+    const peer = new DialledPeer({ name: this.#name, ...options, url, id, handlers: this.#dialledHandlers });
     this.#dialled.add(peer);
     this.#exchange.add(peer);
     peer.start().catch((error: unknown) => {
@@ -123,20 +123,14 @@ export class Peerings {
 
   readonly #shared = {
     peered: (peer: Peer): void => {
-      this.#settleCrossing(peer);
       const key = keyOf(peer);
-      const connections = this.#standing.get(key) ?? 0;
-      this.#standing.set(key, connections + 1);
-      if (connections === 0) this.#handlers.changed("added", peer);
+      if (!this.#added.has(key)) {
+        this.#added.add(key);
+        this.#handlers.changed("added", peer);
+      }
+      this.#settleCrossing(peer.id);
     },
-    lost: (peer: Peer): void => {
-      const key = keyOf(peer);
-      const connections = (this.#standing.get(key) ?? 0) - 1;
-      this.#standing.set(key, connections);
-      if (connections > 0) return;
-      this.#standing.delete(key);
-      this.#handlers.changed(this.#leaving.has(peer) ? "removed" : "lost", peer);
-    },
+    lost: (peer: Peer): void => this.#lost(peer),
     wanted: (peer: Peer, prefixes: readonly Prefix[]): void => this.#handlers.wanted(peer, prefixes),
     failed: (peer: Peer, error: Error): void => this.#handlers.failed(error, peer),
   };
@@ -149,6 +143,7 @@ export class Peerings {
     gone: (peer: DialledPeer): void => {
       this.#dialled.delete(peer);
       this.#exchange.remove(peer);
+      this.#lost(peer);
       this.#handlers.gone?.(peer);
     },
   };
@@ -166,6 +161,7 @@ export class Peerings {
       entered: (peer: AcceptedPeer): void => exchange.add(peer),
       gone: (peer: AcceptedPeer): void => {
         this.#accepted.delete(peer);
+        this.#lost(peer);
         this.#leaving.delete(peer);
         exchange.remove(peer);
         this.#handlers.gone?.(peer);
@@ -180,11 +176,22 @@ export class Peerings {
     return id < this.#exchange.id && [...this.#accepted].some((other) => other.id === id && other.isPeered);
   }
 
-  #settleCrossing(peer: Peer): void {
-    if (peer.info.isOutbound || peer.id === undefined || peer.id > this.#exchange.id) return;
-    for (const own of this.#dialled) {
-      if (own.id === peer.id && own.isPeered) own.close();
-    }
+  /** Here at the endpoint with the lower id: its own connection stands, so the one that crosses it goes. */
+  #settleCrossing(id: InstanceId | undefined): void {
+    if (id === undefined || id < this.#exchange.id) return;
+    if (![...this.#dialled].some((own) => own.id === id && own.isPeered)) return;
+    const error = new FabricError("redundant_connection", "the connection that crosses this one stands");
+    for (const crossing of this.#accepted) if (crossing.id === id) crossing.close(error);
+  }
+
+  /** A connection is gone; the peer is, when no other one leads to it. */
+  #lost(peer: Peer): void {
+    const key = keyOf(peer);
+    const leadsThere = (other: Peer) =>
+      other !== peer && keyOf(other) === key && (other.isPeered || other.info.status === "connected");
+    if (!this.#added.has(key) || [...this.#dialled, ...this.#accepted].some(leadsThere)) return;
+    this.#added.delete(key);
+    this.#handlers.changed(this.#leaving.has(peer) ? "removed" : "lost", peer);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Endpoints of a test: made, connected and closed together. */
 import { Endpoint, type EndpointOptions } from "../../src/endpoint/endpoint.ts";
 import type { EndpointEvent } from "../../src/endpoint/event-handlers.ts";
+import type { PeerOptions } from "../../src/endpoint/dialled-peer.ts";
 import { toJs, type Js } from "../../src/sdk/values.ts";
 
 let names = 0;
@@ -19,6 +20,13 @@ export class Endpoints implements AsyncDisposable {
     const all = Array.from({ length: count }, () => this.make(options));
     for (let i = 1; i < count; i++) await join(all[i]!, all[i - 1]!);
     return all;
+  }
+
+  /** Dials a place where somebody listens; resolves when the dialler knows it. */
+  async dial(dialler: Endpoint, url: string, options: PeerOptions = {}): Promise<void> {
+    const added = next(dialler, "peer_added");
+    dialler.peer(url, { retryMs: 10, ...options });
+    await added;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
