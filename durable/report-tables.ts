@@ -36,6 +36,11 @@ export class ReportTables {
     );
   }
 
+  /** The publisher. */
+  get instance(): InstanceId {
+    return one(this.#sql.exec("SELECT instance FROM reporter"), (row) => fromBytes(blob(row, "instance")));
+  }
+
   /** The publisher, under a connection number that is higher than each before. One row written. */
   connect(): { readonly instance: InstanceId; readonly connection: number } {
     this.#sql.exec("UPDATE reporter SET connection = connection + 1");

@@ -10,7 +10,8 @@ import type { Layout } from "../src/cluster/layout.ts";
 import { LogQueue } from "../src/logs/log-queue.ts";
 import type { Report } from "../src/membership/reports.ts";
 import { decodeFrame, encodeFrame } from "../src/protocol/frame-codec.ts";
-import { ENCODING, type FrameOf, type Segment } from "../src/protocol/frame.ts";
+import { ENCODING, type FrameOf, type InstanceId, type Segment } from "../src/protocol/frame.ts";
+import { joinSegments } from "../src/protocol/join-segments.ts";
 import { fromBytes } from "../src/protocol/topic.ts";
 import { encodeEvents } from "../src/protocol/transcode.ts";
 import type { TrunkIdentity } from "../src/protocol/trunk-end.ts";
@@ -55,6 +56,11 @@ export class Reporter {
     this.#waiting = this.#unsent.length;
   }
 
+  /** The publisher of these events. */
+  get instance(): InstanceId {
+    return this.#tables.instance;
+  }
+
   /** Reports that wait, and those that found no room. */
   get stat(): { readonly waiting: number; readonly dropped: number } {
     return { waiting: this.#waiting + this.#queue.length, dropped: this.#dropped };
@@ -69,6 +75,11 @@ export class Reporter {
       }
     }
     if (lines.length > 0) this.#addLines(stream, lines);
+  }
+
+  /** Counts a report that found no room. */
+  drop(): void {
+    this.#dropped++;
   }
 
   /** Sends what waits. */
@@ -144,12 +155,13 @@ export class Reporter {
   }
 }
 
-/** One segment a topic, in the order of events. */
+/** Events in their order, neighbours with one topic in one segment: who reads several topics sees the order too (R9). */
 function segmentsOf(reports: readonly Report[]): readonly Segment[] {
-  return [...Map.groupBy(reports, ({ topic }) => topic)].map(([topic, all]) => ({
+  const segments = reports.map(({ topic, event }) => ({
     topic,
     encoding: ENCODING.cbor,
-    count: all.length,
-    payload: encodeEvents(all.map(({ event }) => event)),
+    count: 1,
+    payload: encodeEvents([event]),
   }));
+  return joinSegments(segments);
 }

@@ -5,6 +5,7 @@ import type { RouterCounts } from "../src/routing/ledger.ts";
 import type { Checkpoint, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
 import type { ReaderTerms } from "../src/routing/reader-terms.ts";
 import { KEPT_SCHEMA, KeptTables } from "./kept-tables.ts";
+import { NODE_PUSH_SCHEMA } from "./router-nodes.ts";
 import { all, blob, concat, int, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
 
 const SCHEMA = [
@@ -13,6 +14,7 @@ const SCHEMA = [
    CREATE TABLE trunks (id TEXT PRIMARY KEY, trunk BLOB NOT NULL) WITHOUT ROWID;`,
   `ALTER TABLE checkpoint ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
    ${KEPT_SCHEMA}`,
+  NODE_PUSH_SCHEMA,
 ];
 
 /** A row holds 2 MB: the checkpoint of a router with very many publishers and trunks takes several. */

@@ -9,13 +9,18 @@ import type { RouterLedgerView } from "../src/routing/ledger.ts";
 import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
+import { scriptedNodes } from "../src/site/scripts.ts";
 import { AlarmQueue } from "./alarm.ts";
 import type { ObjectEnv } from "./env.ts";
+import type { RouterCalls } from "./node-calls.ts";
+import { nodeTrunkId, nodeTrunkOf, RouterNodes, type NodeTrunk } from "./router-nodes.ts";
 import { RouterTables } from "./router-tables.ts";
 import { Sockets } from "./sockets.ts";
 import { trace } from "./trace.ts";
 
-export class TopicRouter extends DurableObject<ObjectEnv> {
+type RouterEnv = ObjectEnv & Pick<Env, "NODE">;
+
+export class TopicRouter extends DurableObject<RouterEnv> implements RouterCalls {
   readonly #tables: RouterTables;
   readonly #sockets: Sockets;
   readonly #router: Router;
@@ -23,24 +28,41 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
     (task) => void setImmediate(task),
     () => this.#run((nowMs) => this.#router.turn(nowMs)),
   );
-  readonly #alarm: AlarmQueue<"expiry">;
+  readonly #alarm: AlarmQueue<"expiry" | "push">;
+  readonly #nodes: RouterNodes;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
 
-  constructor(ctx: DurableObjectState, env: ObjectEnv) {
+  constructor(ctx: DurableObjectState, env: RouterEnv) {
     super(ctx, env);
     this.#tables = new RouterTables(ctx.storage);
     this.#sockets = new Sockets(ctx);
-    const { routers, retention } = deployedLayout(env.LAYOUT);
+    const { routers, retention, nodes } = deployedLayout(env.LAYOUT);
     const table = tableVersion(routers);
     const name = ctx.id.name ?? "";
     const placement = new Placement(routers);
     const policies = retention.filter(({ prefix }) => placement.span(prefix).includes(name));
     const keeping = { policies, store: this.#tables.kept };
-    this.#router = new Router({ name, table, keeping }, this.#tables.load(), this.#sockets.ids, Date.now());
+    const stored = this.#tables.load();
+    const nodeTrunks = stored.trunks.map(({ id }) => id).filter((id) => nodeTrunkOf(id) !== undefined);
+    const live = new Set([...this.#sockets.ids, ...nodeTrunks]);
+    this.#router = new Router({ name, table, keeping }, stored, live, Date.now());
     this.#alarm = new AlarmQueue(ctx.storage);
+    this.#nodes = new RouterNodes({
+      router: name,
+      sql: ctx.storage.sql,
+      stub: (node) => env.NODE.getByName(node),
+      received: (trunk, frames) => this.#receiveAll(trunk, frames),
+      wakeAt: (atMs) => this.#alarm.set("push", atMs),
+    });
     this.#armAlarm();
     this.#gather.dueLater();
+    const present = new Set(nodeTrunks.map((id) => nodeTrunkOf(id)?.node));
+    const absent = scriptedNodes(nodes).filter((node) => !present.has(node.name));
+    setImmediate(() => {
+      this.#nodes.pushAll();
+      for (const node of absent) this.#nodes.attach(node.name);
+    });
   }
 
   /** A trunk: the upgrade of a session's WebSocket. */
@@ -69,9 +91,18 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   override async alarm(): Promise<void> {
     await this.#alarm.fire(
       Date.now(),
-      () => this.#run((nowMs) => this.#router.tick(nowMs)),
+      (name) => {
+        if (name === "push") this.#nodes.pushAll();
+        else this.#run((nowMs) => this.#router.tick(nowMs));
+      },
       (error) => trace("router.alarm_failed", { router: this.ctx.id.name, error: String(error) }),
     );
+  }
+
+  /** A trunk by calls: the frames of a node that the fabric runs (node-calls.ts). */
+  async nodeFrames(trunk: NodeTrunk, frames: readonly Uint8Array[]): Promise<void> {
+    this.#receiveAll(trunk, frames);
+    return Promise.resolve();
   }
 
   /** Figures for metrics and tests. */
@@ -82,6 +113,14 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   /** The loss ledger (rule 38). */
   ledger(): RouterLedgerView {
     return this.#router.ledger;
+  }
+
+  #receiveAll(trunk: NodeTrunk, frames: readonly Uint8Array[]): void {
+    if (frames.length === 0) return;
+    this.#guard(() => {
+      for (const frame of frames) this.#router.receive(nodeTrunkId(trunk), frame);
+    });
+    this.#run((nowMs) => this.#router.turn(nowMs));
   }
 
   #run(step: (nowMs: number) => readonly RouterEffect[]): void {
@@ -103,11 +142,20 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
   }
 
   #apply(effects: readonly RouterEffect[]): void {
-    this.#tables.apply(effects.flatMap((effect) => (effect.type === "persist" ? [effect.change] : [])));
+    const changes = effects.flatMap((effect) => (effect.type === "persist" ? [effect.change] : []));
+    const pushed = effects.flatMap(pushesOf);
+    if (pushed.length === 0) this.#tables.apply(changes);
+    else {
+      this.ctx.storage.transactionSync(() => {
+        this.#tables.apply(changes);
+        for (const { trunk, frame } of pushed) this.#nodes.add(trunk, frame);
+      });
+    }
     for (const effect of effects) {
       if (effect.type === "send") for (const id of effect.trunks) this.#sockets.send(id, effect.bytes);
       else if (effect.type === "close") this.#sockets.close(effect.trunk, effect.code, effect.reason);
     }
+    for (const node of new Set(pushed.map(({ trunk }) => trunk.node))) this.#nodes.push(node);
   }
 
   /** While the router is awake it drops what expires by itself: an alarm that was set for its sleep is left alone. */
@@ -130,4 +178,21 @@ export class TopicRouter extends DurableObject<ObjectEnv> {
       Math.max(1, deadlineMs - Date.now()),
     );
   }
+}
+
+interface Pushed {
+  readonly trunk: NodeTrunk;
+  /** null for the end of the trunk. */
+  readonly frame: Uint8Array | null;
+}
+
+/** What of an effect goes to nodes that the fabric runs. */
+function pushesOf(effect: RouterEffect): readonly Pushed[] {
+  if (effect.type === "persist") return [];
+  const ids = effect.type === "send" ? effect.trunks : [effect.trunk];
+  const frame = effect.type === "send" ? effect.bytes : null;
+  return ids.flatMap((id) => {
+    const trunk = nodeTrunkOf(id);
+    return trunk === undefined ? [] : [{ trunk, frame }];
+  });
 }

@@ -4,6 +4,7 @@ import type { FabricEnv } from "./worker/env.ts";
 import { isUpgrade, upgrade } from "./worker/upgrade.ts";
 
 export { ClusterLayout } from "../durable/cluster-layout.ts";
+export { ClusterNode } from "../durable/cluster-node.ts";
 export { LogWriter } from "../durable/log-writer.ts";
 export { Membership } from "../durable/membership.ts";
 export { TopicRouter } from "../durable/topic-router.ts";

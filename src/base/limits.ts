@@ -174,6 +174,8 @@ export const LIMITS = {
   nodeIdMax: 128,
   /** While there are nodes, an alarm starts Membership again this often should it have died, ms. */
   memberCheckMs: 60_000,
+  /** Clients that come and go within `viewMs` and are reported; more are dropped and counted. */
+  clientReportsMax: 4_096,
   /** Publishes and log batches of an object's reports that wait, rows each; past it new ones are dropped and counted. */
   memberReportsMax: 1_024,
   /** Events in one publish of reports: it is one row. */
@@ -194,6 +196,11 @@ export const LIMITS = {
   /** A key and a value of a script's state, bytes: a row holds 2 MB. */
   scriptStateKeyBytesMax: 1 * KIB,
   scriptStateValueBytesMax: 1 * MIB,
+  /** Frames and bytes of one call that a router pushes to a node of the fabric with. */
+  nodePushesMax: 256,
+  nodePushBytes: 1 * MIB,
+  /** Publishes and log batches of a node of the fabric that wait; over it, it takes no more pushes. */
+  nodeOutboxMax: 512,
 
   // The layout.
   /** Nodes, pools and stores in one layout. */

@@ -211,6 +211,18 @@ export class TrunkEnd {
     return out;
   }
 
+  /**
+   * The connection outlived the memory of this end, with these subscriptions, all confirmed, and nothing under way: so
+   * an object wakes. Positions are those up to which everything was consumed.
+   */
+  woken(id: number, prefixes: Iterable<Prefix>, positions: readonly Position[]): void {
+    this.#state = "open";
+    this.#lastSubscribeId = id;
+    this.#confirmedId = id;
+    for (const prefix of prefixes) this.#prefixes.add(prefix);
+    this.#positions = new Map(positions.map((position) => [position.router, position]));
+  }
+
   /** The connection is gone, or could not be made. Answers with the time to wait before the next attempt, ms. */
   lost(): number {
     this.#state = "closed";

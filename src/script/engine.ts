@@ -94,6 +94,11 @@ export class ScriptEngine {
     for (const life of up) this.#local(NODE_UP, life);
   }
 
+  /** Something that its host has to report; it goes to the reporter's log with the next turn. */
+  warn(message: string): void {
+    this.#core.turn.report("warning", message);
+  }
+
   /** Another layout. Throws `invalid_layout`, and keeps the old one. */
   layout(setup: ClusterSetup): void {
     this.#core.cluster.layout(setup);
