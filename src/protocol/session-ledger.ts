@@ -79,6 +79,12 @@ export class SessionLedger implements SessionCounts {
     this.publishers.acknowledged += events;
   }
 
+  /** The other end of a trunk has refused them. */
+  declined(events: number): void {
+    this.publishers.unacknowledged -= events;
+    this.publishers.refused += events;
+  }
+
   /** The session is over, with what it still has. */
   ended(): void {
     const { publishers } = this;

@@ -7,8 +7,6 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "./frame-codec.ts";
 import {
   framesEvents,
-  segmentsBytes,
-  segmentsEvents,
   type Frame,
   type FrameOf,
   type Gap,
@@ -23,6 +21,7 @@ import { RepeatFilter } from "./repeat-filter.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { isKept, mayHold } from "./stream.ts";
 import type { Prefix } from "./topic.ts";
+import { UnackedPublishes } from "./unacked-publishes.ts";
 
 /** What the session learns from a trunk. */
 export type TrunkEvent =
@@ -70,13 +69,6 @@ interface WithHistory {
   readonly history: unknown;
 }
 
-interface Unacked {
-  readonly frame: FrameOf<"publish">;
-  readonly size: number;
-  readonly events: number;
-  sent: boolean;
-}
-
 export class TrunkEnd {
   readonly router: string;
   readonly #identity: TrunkIdentity;
@@ -95,8 +87,7 @@ export class TrunkEnd {
   #withHistory: WithHistory[] = [];
   /** The end of the delivery that came last. */
   #lastEnd: Position | undefined;
-  #unacked: Unacked[] = [];
-  #unackedBytes = 0;
+  readonly #unacked: UnackedPublishes;
   #credit: ReaderCredit;
   readonly #repeats = new Map<string, RepeatFilter>();
 
@@ -105,6 +96,7 @@ export class TrunkEnd {
     this.router = router;
     this.#identity = identity;
     this.#ledger = ledger;
+    this.#unacked = new UnackedPublishes(ledger);
     this.#credit = new ReaderCredit(this.#windowBytes);
   }
 
@@ -141,19 +133,17 @@ export class TrunkEnd {
 
   /** Publishes that are not acknowledged, bytes. */
   get unackedBytes(): number {
-    return this.#unackedBytes;
+    return this.#unacked.bytes;
   }
 
   /** Whether another publish fits into the window. */
   get hasWindow(): boolean {
-    return (
-      this.#unacked.length < LIMITS.publishWindowFrames && this.#unackedBytes < LIMITS.publishWindowBytes
-    );
+    return this.#unacked.hasWindow;
   }
 
   /** Whether the trunk has something to lose: subscriptions, changes of them, or unacknowledged publishes. */
   get isNeeded(): boolean {
-    return this.#prefixes.size > 0 || this.#hasChange || this.#unacked.length > 0;
+    return this.#prefixes.size > 0 || this.#hasChange || !this.#unacked.isEmpty;
   }
 
   get #hasChange(): boolean {
@@ -183,10 +173,7 @@ export class TrunkEnd {
     const out = [encodeFrame(hello)];
     this.#lastEnd = undefined;
     out.push(...this.#resubscribe());
-    for (const unacked of this.#unacked) {
-      out.push(encodeFrame(unacked.sent ? { ...unacked.frame, repeat: true } : unacked.frame));
-      unacked.sent = true;
-    }
+    for (const frame of this.#unacked.resent()) out.push(encodeFrame(frame));
     return out;
   }
 
@@ -259,11 +246,7 @@ export class TrunkEnd {
 
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
   publish(frame: FrameOf<"publish">): Uint8Array[] {
-    const size = segmentsBytes(frame.segments);
-    const events = segmentsEvents(frame.segments);
-    this.#ledger.sent(events);
-    this.#unacked.push({ frame, size, events, sent: this.isOpen });
-    this.#unackedBytes += size;
+    this.#unacked.add(frame, this.isOpen);
     return this.isOpen ? [encodeFrame(frame)] : [];
   }
 
@@ -339,23 +322,12 @@ export class TrunkEnd {
   }
 
   #published({ seq, receivers }: FrameOf<"published">): TrunkEvent[] {
-    let count = 0;
-    for (const unacked of this.#unacked) {
-      if (unacked.frame.seq > seq) break;
-      this.#unackedBytes -= unacked.size;
-      this.#ledger.acknowledged(unacked.events);
-      count++;
-    }
-    if (count > 0) this.#unacked.splice(0, count);
+    this.#unacked.acknowledged(seq);
     return [receivers === undefined ? { type: "published", seq } : { type: "published", seq, receivers }];
   }
 
   #publishRefused(frame: FrameOf<"publishRefused">): TrunkEvent[] {
-    const at = this.#unacked.findIndex((unacked) => unacked.frame.seq === frame.seq);
-    const [refused] = at < 0 ? [] : this.#unacked.splice(at, 1);
-    if (refused === undefined) return [];
-    this.#unackedBytes -= refused.size;
-    this.#ledger.acknowledged(refused.events);
+    if (!this.#unacked.refused(frame.seq)) return [];
     return [{ type: "publishRefused", seq: frame.seq, error: errorOf(frame) }];
   }
 

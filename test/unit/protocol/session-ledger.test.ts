@@ -25,6 +25,16 @@ describe("publishers", () => {
     expect(one.problems()).toEqual([]);
   });
 
+  test("R38 what the other end of a trunk refuses is refused", () => {
+    const one = ledger((l) => {
+      l.received(2);
+      l.sent(2);
+      l.declined(2);
+    });
+    expect(one.publishers).toMatchObject({ refused: 2, unacknowledged: 0 });
+    expect(one.problems()).toEqual([]);
+  });
+
   test("R38 at the end what is queued is undrained, what is unacknowledged is unaccounted", () => {
     const one = ledger((l) => {
       l.received(5);
