@@ -7,9 +7,9 @@ import { stringDigest, type HrwGeneration } from "./key-digest.ts";
 const A = 1_103_515_245;
 const B = 12_345;
 
-/** The weight of a site for a key, 0 to 2^31-1. Only the low 31 bits of the digest count. */
+/** The weight of a site for a key, 0 to 2^31-1. The highest bit of the digest does not reach it. */
 export function hrwWeight(siteId: number, digest: number): number {
-  return weigh(mix(siteId), digest & 0x7fffffff);
+  return weigh(mix(siteId), digest);
 }
 
 function mix(siteId: number): number {
@@ -62,12 +62,11 @@ export class HrwSites {
 
   /** The index of the site that has this key, or -1 when there is none. Cost: a few operations a site. */
   choose(digest: number): number {
-    const key = digest & 0x7fffffff;
     const mixed = this.#mixed;
     let best = -1;
     let weight = -1;
     for (let i = 0; i < mixed.length; i++) {
-      const w = weigh(mixed[i]!, key);
+      const w = weigh(mixed[i]!, digest);
       if (w > weight) {
         weight = w;
         best = i;

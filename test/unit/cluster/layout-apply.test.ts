@@ -14,6 +14,7 @@ import {
   type LayoutDocument,
 } from "../../../src/cluster/layout-document.ts";
 import { parseLayout, type Layout } from "../../../src/cluster/layout.ts";
+import { parseNodes } from "../../../src/cluster/node.ts";
 
 const node = (name: string, nodeType: string, more: object = {}) => ({ name, nodeType, ...more });
 const MANAGER = node("manager", "MANAGER");
@@ -126,6 +127,19 @@ describe("[R34] a layout that is applied at run time", () => {
     expect(apply(workers(200)).nodes).toHaveLength(200);
     expect(() => apply(workers(Math.ceil(LIMITS.layoutDocumentBytesMax / each) + 5))).toThrow(
       expect.objectContaining({ code: "too_large", message: expect.stringContaining("belongs in a deploy") }),
+    );
+  });
+
+  it("is checked again where it is stored", () => {
+    const change = (nodes: object[]) =>
+      changeDocument(
+        EMPTY_DOCUMENT,
+        { ...EMPTY_DOCUMENT, type: "layout", nodes: parseNodes(nodes) },
+        DEPLOYED,
+      );
+    expect(() => change([node("b", "MANAGER")])).toThrow(refused("a layout has one manager"));
+    expect(() => change([node("w", "WORKER", { count: 1_000 })])).toThrow(
+      expect.objectContaining({ code: "too_large" }),
     );
   });
 
