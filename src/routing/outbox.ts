@@ -10,6 +10,7 @@ import { isKept } from "../protocol/stream.ts";
 import { isBefore, type Place } from "./kept.ts";
 import type { DropReason, RouterLedger } from "./ledger.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
+import type { SharedBytes } from "./shared-bytes.ts";
 
 /** One deliver frame. */
 export interface OutboxDelivery {
@@ -61,6 +62,7 @@ const NO_HOLES: Holes = new Map();
 export class Outbox {
   readonly #terms: ReaderTerms;
   readonly #ledger: RouterLedger;
+  readonly #waiting: SharedBytes;
   #windowBytes: number;
   #flight: InFlight[] = [];
   #inFlightBytes = 0;
@@ -69,9 +71,11 @@ export class Outbox {
   /** What was dropped behind the last of the queue. */
   #tailHoles: Holes = NO_HOLES;
 
-  constructor(terms: ReaderTerms, ledger: RouterLedger) {
+  /** @param waiting What waits at the router, of which this reader's queue is a part. */
+  constructor(terms: ReaderTerms, ledger: RouterLedger, waiting: SharedBytes) {
     this.#terms = terms;
     this.#ledger = ledger;
+    this.#waiting = waiting;
     this.#windowBytes = terms.windowBytes;
   }
 
@@ -128,7 +132,6 @@ export class Outbox {
     for (const waiting of this.#queue) {
       holes = join(holes, waiting.holes);
       if (waiting.delivery.stream === stream) {
-        this.#queuedBytes -= waiting.delivery.bytes.length;
         this.#unqueue(to, waiting.delivery);
         continue;
       }
@@ -208,11 +211,25 @@ export class Outbox {
   }
 
   /** Books a delivery that waited and will not be sent. */
-  #unqueue(to: DropReason | "withdrawn", { events }: OutboxDelivery): void {
+  #unqueue(to: DropReason | "withdrawn", delivery: OutboxDelivery): void {
+    this.#left(delivery);
     const { readers, dropped } = this.#ledger;
-    readers.queued -= events;
-    if (to === "withdrawn") readers.withdrawn += events;
-    else dropped[to] += events;
+    if (to === "withdrawn") readers.withdrawn += delivery.events;
+    else dropped[to] += delivery.events;
+  }
+
+  /** A delivery is in the queue. */
+  #entered({ bytes, events }: OutboxDelivery): void {
+    this.#queuedBytes += bytes.length;
+    this.#waiting.add(bytes);
+    this.#ledger.readers.queued += events;
+  }
+
+  /** A delivery is in the queue no more. */
+  #left({ bytes, events }: OutboxDelivery): void {
+    this.#queuedBytes -= bytes.length;
+    this.#waiting.remove(bytes);
+    this.#ledger.readers.queued -= events;
   }
 
   #enqueue(delivery: OutboxDelivery): void {
@@ -221,8 +238,7 @@ export class Outbox {
     if (this.#terms.overflow === "drop_newest" && size > room) return this.#dropNewest(delivery);
     this.#queue.push({ delivery, holes: this.#tailHoles });
     this.#tailHoles = NO_HOLES;
-    this.#queuedBytes += size;
-    this.#ledger.readers.queued += delivery.events;
+    this.#entered(delivery);
     if (this.#terms.overflow === "drop_oldest") this.#dropOldest();
   }
 
@@ -238,7 +254,6 @@ export class Outbox {
     while (this.#queuedBytes > this.#terms.queueBytes && count < this.#queue.length - 1) {
       const { delivery, holes: before } = this.#queue[count++]!;
       holes = join(join(holes, before), holeOf(delivery));
-      this.#queuedBytes -= delivery.bytes.length;
       this.#unqueue("drop_oldest", delivery);
     }
     if (count === 0) return;
@@ -255,8 +270,7 @@ export class Outbox {
       for (const dropped of holes.values()) out.push({ type: "dropped", dropped });
       out.push({ type: "deliver", bytes: delivery.bytes });
       this.#launch(delivery);
-      this.#queuedBytes -= delivery.bytes.length;
-      this.#ledger.readers.queued -= delivery.events;
+      this.#left(delivery);
     }
     if (count > 0) this.#queue.splice(0, count);
     if (this.#queue.length === 0 && this.#tailHoles.size > 0 && this.#hasCredit()) {

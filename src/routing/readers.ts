@@ -6,6 +6,7 @@ import { addCounts } from "../base/counts.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Position, Segment } from "../protocol/frame.ts";
 import type { OutboxDelivery, OutboxItem } from "./outbox.ts";
+import { SharedBytes } from "./shared-bytes.ts";
 import type { Trunk } from "./trunk.ts";
 
 export class Readers {
@@ -13,13 +14,10 @@ export class Readers {
   readonly #unacked = new Set<Trunk>();
   /** Trunks past their bound whose policy is not to drop. */
   readonly #over = new Set<Trunk>();
-  #queuedBytes = 0;
   #judgedMs = 0;
 
-  /** Bytes that wait for all readers. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
-  }
+  /** What waits for all readers. */
+  readonly waiting = new SharedBytes();
 
   /** Events under way and waiting, counted anew. */
   count(): { readonly inFlight: number; readonly queued: number } {
@@ -87,7 +85,7 @@ export class Readers {
       const isPatient = trunk.terms.overflow === "block" && nowMs < trunk.blockedSinceMs + LIMITS.blockMs;
       if (!isPatient) gone.push(trunk);
     }
-    if (this.#queuedBytes > LIMITS.routerQueueBytesMax) {
+    if (this.waiting.sum > LIMITS.routerQueueBytesMax) {
       const waiting = [...this.#unacked].filter(
         (trunk) => trunk.outbox.queuedBytes > 0 && !gone.includes(trunk),
       );
@@ -97,18 +95,15 @@ export class Readers {
     return gone;
   }
 
-  /** A trunk is gone, with what waited for it. */
+  /** A trunk is gone. What waited for it goes with its outbox. */
   forget(trunk: Trunk): void {
-    this.#queuedBytes -= trunk.outbox.queuedBytes;
     this.#unacked.delete(trunk);
     this.#over.delete(trunk);
   }
 
   #book(trunk: Trunk, act: () => readonly OutboxItem[]): readonly OutboxItem[] {
     const { outbox } = trunk;
-    const before = outbox.queuedBytes;
     const items = act();
-    this.#queuedBytes += outbox.queuedBytes - before;
     if (outbox.inFlightBytes > 0 || outbox.queuedBytes > 0) this.#unacked.add(trunk);
     else this.#unacked.delete(trunk);
     const isOver = outbox.isOver && (outbox.overflow === "block" || outbox.overflow === "disconnect");

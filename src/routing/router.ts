@@ -263,7 +263,7 @@ export class Router {
   }
 
   #addTrunk(row: Omit<TrunkRow, "lastSeq">): Trunk {
-    const trunk = new Trunk(row, this.#ledger);
+    const trunk = new Trunk(row, this.#ledger, this.#readers.waiting);
     this.#trunks.set(trunk.id, trunk);
     this.#byInstance.set(trunk.instance, trunk);
     return trunk;
@@ -366,7 +366,7 @@ export class Router {
 
   /** What waits for readers is nowhere else: a checkpoint would say that it was sent. */
   get #mayCheckpoint(): boolean {
-    if (!this.#held.isEmpty || this.#readers.queuedBytes > 0 || this.#subscribers.isReplaying) return false;
+    if (!this.#held.isEmpty || this.#readers.waiting.sum > 0 || this.#subscribers.isReplaying) return false;
     return this.#dirty || !this.#ledger.isStored;
   }
 

@@ -8,6 +8,7 @@ import { Outbox } from "./outbox.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 import type { Replay } from "./replay.ts";
 import type { TrunkRow } from "./router-state.ts";
+import type { SharedBytes } from "./shared-bytes.ts";
 
 export class Trunk {
   readonly id: string;
@@ -21,13 +22,13 @@ export class Trunk {
   /** Since when its publishers wait for it; undefined while they do not. */
   blockedSinceMs: number | undefined;
 
-  constructor(row: Omit<TrunkRow, "lastSeq">, ledger: RouterLedger) {
+  constructor(row: Omit<TrunkRow, "lastSeq">, ledger: RouterLedger, waiting: SharedBytes) {
     this.id = row.id;
     this.instance = row.instance;
     this.connection = row.connection;
     this.terms = row.terms;
     this.prefixes = new Set(row.prefixes);
-    this.outbox = new Outbox(row.terms, ledger);
+    this.outbox = new Outbox(row.terms, ledger, waiting);
   }
 
   /** What storage keeps of it. `seq`: where a trunk stands that is subscribed to nothing. */

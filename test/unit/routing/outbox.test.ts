@@ -4,6 +4,7 @@ import { sumCounts } from "../../../src/base/counts.ts";
 import type { Overflow } from "../../../src/protocol/overflow.ts";
 import { RouterLedger } from "../../../src/routing/ledger.ts";
 import { Outbox, type OutboxDelivery, type OutboxItem } from "../../../src/routing/outbox.ts";
+import { SharedBytes } from "../../../src/routing/shared-bytes.ts";
 
 const SIZE = 10;
 
@@ -20,7 +21,10 @@ const outbox = (overflow: Overflow, windowBytes: number, queueBytes: number) =>
   outboxOf(overflow, windowBytes, queueBytes).box;
 const outboxOf = (overflow: Overflow, windowBytes: number, queueBytes: number) => {
   const ledger = new RouterLedger();
-  return { ledger, box: new Outbox({ overflow, windowBytes, queueBytes, resume: false }, ledger) };
+  return {
+    ledger,
+    box: new Outbox({ overflow, windowBytes, queueBytes, resume: false }, ledger, new SharedBytes()),
+  };
 };
 /** What a reader sees: delivery numbers, and holes as "from-to:events". */
 const seen = (items: readonly OutboxItem[]) =>
