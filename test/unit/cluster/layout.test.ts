@@ -129,7 +129,7 @@ describe("a layout's cluster", () => {
     ]);
   });
 
-  it("[E36] uses redefined topic names in its pools", () => {
+  it("uses redefined topic names in its pools", () => {
     const input = { nodes: [node("p", "PROXY")], topicNames: { base: "bro", poolTopicPrefix: "my/pool/" } };
     const pool = layoutPools(parseLayout(input)).pools.find(({ spec }) => spec.name === "proxy")!;
     expect([pool.spec.topic, pool.nodes[0]!.topic]).toEqual(["my/pool/proxy", "bro/cluster/node/p"]);
@@ -180,7 +180,7 @@ describe("a layout's cluster", () => {
       `retryIntervalMs must be at most ${LIMITS.connectRetryMsMax}`,
       { retryIntervalMs: LIMITS.connectRetryMsMax + 1 },
     ],
-  ])("is refused: %s", (text, input) => {
+  ])("[B2] is refused: %s", (text, input) => {
     expect(() => parseLayout(input)).toThrow(
       expect.objectContaining({ code: "invalid_layout", message: expect.stringContaining(text) }),
     );

@@ -17,7 +17,7 @@ const loggers = (names: readonly string[]) => {
 };
 
 describe("the topic of a log record", () => {
-  it("[A30] [A31] is that of the logger whose turn it is, for all streams; without one, that of the stream", () => {
+  it("is that of the logger whose turn it is, for all streams; without one, that of the stream", () => {
     const pools = loggers(vectors.nodes);
     const alive = new Set<NodeName>();
     for (const { op, node, stream, topic } of vectors.sequence as {

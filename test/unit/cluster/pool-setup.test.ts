@@ -29,7 +29,7 @@ const fatal = computed.filter(
 );
 
 describe("the set-up of pools", () => {
-  it("[A22] [A24] is Zeek's for a limited pool and one of its own, choices included", () => {
+  it("[A24] is Zeek's for a limited pool and one of its own, choices included", () => {
     const { layout, specs, membership, order, keys, rrKey, phases } = vectors.customPoolLimits;
     const set = setUpVector(layout, specs, true);
     expect(set.pools.map(({ spec }) => spec.topic)).toEqual(order);

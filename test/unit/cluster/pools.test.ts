@@ -69,7 +69,7 @@ describe("a numbered view", () => {
     expect(owners(onePool(PROXIES.toReversed()))).toEqual(first);
   });
 
-  it("[A21] without a node moves exactly that node's keys, and back when it returns", () => {
+  it("without a node moves exactly that node's keys, and back when it returns", () => {
     const pools = onePool(PROXIES);
     const before = owners(pools);
     const [change] = pools.advance(viewId(2), nodeNames(PROXIES.filter((name) => name !== "proxy-2")))!;

@@ -31,7 +31,7 @@ const reached = (topic: Topic, layout = LAYOUT) =>
     .filter((name) => subscriptions(name, layout).some((prefix) => isMatch(prefix, topic)));
 
 describe("who is connected", () => {
-  it("follows the roles", () => {
+  it("[B2] [D7] follows the roles", () => {
     const LOGGERS = ["logger-1", "logger-10"];
     expect(connectsTo(LAYOUT, entry("manager"))).toEqual([...LOGGERS, "tm"]);
     expect(connectsTo(LAYOUT, entry("logger-1"))).toEqual([]);
@@ -99,7 +99,7 @@ describe("what nodes subscribe to", () => {
     expect(reached(nodeidTopic(names, "another-life"))).toEqual([]);
   });
 
-  it("[A22] makes a pool's topic reach its members only", () => {
+  it("makes a pool's topic reach its members only", () => {
     const pools = [{ name: "mine", nodeType: "PROXY", maxNodes: 1 }];
     const layout = parseLayout({ nodes: NODES, pools });
     expect(reached("zeek/cluster/pool/mine" as Topic, layout)).toEqual(["proxy-1"]);
