@@ -48,6 +48,12 @@ export interface LoadPlan {
   readonly slices: number;
 }
 
+export interface SliceCost {
+  /** Events delivered. */
+  readonly events: number;
+  readonly serverSeconds: number;
+}
+
 /** What was measured at one target. */
 export interface LoadResult {
   /** Events delivered in the measured slices, and per second of them. */
@@ -60,6 +66,8 @@ export interface LoadResult {
   readonly closed: readonly string[];
   /** CPU of the server per delivered event, microseconds. */
   readonly serverUsPerEvent: number;
+  /** What each measured slice cost the server, in order. */
+  readonly slices: readonly SliceCost[];
   /** Cores in use, server and generator. */
   readonly serverCores: number;
   readonly loadCores: number;
@@ -70,8 +78,9 @@ export interface LoadResult {
   readonly rssIdleMiB: number;
   readonly rssMiB: number;
   readonly rssPeakMiB: number;
-  /** Memory that the idle connections took, each, KiB; 0 without any. */
+  /** Memory that the idle connections took, each, KiB, and cores that the server used beside nothing else; 0 without any. */
   readonly idlePeerKiB: number;
+  readonly idleCores: number;
   /** What the target's probe answered before and after. */
   readonly probed?: readonly [before: unknown, after: unknown];
 }

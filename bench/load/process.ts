@@ -1,13 +1,23 @@
 /** CPU time and memory of a process, from /proc (Linux). */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-/** Linux reports CPU time to user space in these, whatever its own tick. */
-const TICKS_PER_SECOND = 100;
-
-/** CPU seconds that all threads of a process have used, in user and kernel mode. */
+/**
+ * CPU seconds that the threads of a process have used, in user and kernel mode. By the scheduler's own clock: the ticks
+ * of /proc/PID/stat are too coarse for a slice of a lightly loaded server.
+ */
 export function cpuSeconds(pid: number): number {
-  const fields = statFields(pid);
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const tasks = `/proc/${pid}/task`;
+  let ns = 0;
+  for (const thread of readdirSync(tasks)) ns += onCpuNs(`${tasks}/${thread}/schedstat`);
+  return ns / 1e9;
+}
+
+function onCpuNs(file: string): number {
+  try {
+    return Number(readFileSync(file, "latin1").split(" ")[0]);
+  } catch {
+    return 0; // the thread has ended meanwhile
+  }
 }
 
 /** Resident memory now and at its highest, MiB. */
@@ -16,10 +26,4 @@ export function memoryMiB(pid: number): { now: number; peak: number } {
   const field = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) / 1024;
   return { now: field("VmRSS"), peak: field("VmHWM") };
-}
-
-/** The fields of /proc/PID/stat behind the command's name, which may hold blanks: state first, then the parent. */
-function statFields(pid: number): string[] {
-  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }

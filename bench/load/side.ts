@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { IdleClient, PublishingClient, ReadingClient } from "./client.ts";
 import { DIALECTS } from "./dialects.ts";
 import { startMetronome } from "./metronome.ts";
-import type { LoadPlan, LoadResult, LoadShape, LoadTarget } from "./plan.ts";
+import type { LoadPlan, LoadResult, LoadShape, LoadTarget, SliceCost } from "./plan.ts";
 import { cpuSeconds, memoryMiB } from "./process.ts";
 
 const DRAIN_MS = 5_000;
@@ -11,6 +11,8 @@ const DRAIN_MS = 5_000;
 const IDLE_AT_ONCE = 50;
 /** What a server does after the last of them: checkpoints, collection of garbage. */
 const IDLE_SETTLE_MS = 3_000;
+/** For how long its work is measured then. */
+const IDLE_MS = 3_000;
 
 /** A publisher, and the subscribers that take its events. */
 interface Lane {
@@ -27,6 +29,7 @@ export class Side {
   readonly #unitEvents: number;
   #idle: IdleClient[] = [];
   #idlePeerKiB = 0;
+  #idleCores = 0;
   #probedBefore: unknown;
   #subscribers: ReadingClient[] = [];
   #lanes: Lane[] = [];
@@ -35,7 +38,8 @@ export class Side {
   /** Units delivered since the start, of all subscribers. */
   #deliveries = 0;
   #agesUs: number[] = [];
-  #measured = { events: 0, ms: 0, serverSeconds: 0, loadUs: 0 };
+  readonly #slices: SliceCost[] = [];
+  #measured = { ms: 0, loadUs: 0 };
 
   private constructor(target: LoadTarget, plan: LoadPlan) {
     this.#target = target;
@@ -82,13 +86,12 @@ export class Side {
       return;
     }
     const used = process.cpuUsage(load);
+    this.#slices.push({
+      events: (this.#deliveries - before.units) * this.#unitEvents,
+      serverSeconds: cpuSeconds(pid) - before.server,
+    });
     const sum = this.#measured;
-    this.#measured = {
-      events: sum.events + (this.#deliveries - before.units) * this.#unitEvents,
-      ms: sum.ms + tookMs,
-      serverSeconds: sum.serverSeconds + cpuSeconds(pid) - before.server,
-      loadUs: sum.loadUs + used.user + used.system,
-    };
+    this.#measured = { ms: sum.ms + tookMs, loadUs: sum.loadUs + used.user + used.system };
   }
 
   async #probe(): Promise<unknown> {
@@ -104,7 +107,9 @@ export class Side {
     const probedAfter = await this.#probe();
     const clients = [...this.#lanes.map((l) => l.publisher), ...this.#subscribers, ...this.#idle];
     await Promise.all(clients.map((client) => client.close()));
-    const { events, serverSeconds, loadUs } = this.#measured;
+    const { loadUs } = this.#measured;
+    const events = this.#slices.reduce((sum, slice) => sum + slice.events, 0);
+    const serverSeconds = this.#slices.reduce((sum, slice) => sum + slice.serverSeconds, 0);
     const ms = Math.max(this.#measured.ms, 1); // 0 when the warm-up lost events already
     const ages = this.#agesUs.toSorted((a, b) => a - b);
     const quantileMs = (q: number) =>
@@ -116,6 +121,7 @@ export class Side {
       disordered: this.#subscribers.reduce((n, s) => n + s.tally.disordered, 0) * this.#unitEvents,
       closed,
       serverUsPerEvent: (serverSeconds * 1e6) / Math.max(events, 1),
+      slices: this.#slices,
       serverCores: (serverSeconds * 1000) / ms,
       loadCores: loadUs / 1000 / ms,
       p50Ms: quantileMs(0.5),
@@ -124,11 +130,12 @@ export class Side {
       rssMiB: memory.now,
       rssPeakMiB: memory.peak,
       idlePeerKiB: this.#idlePeerKiB,
+      idleCores: this.#idleCores,
       ...(probedAfter === undefined ? {} : { probed: [this.#probedBefore, probedAfter] as const }),
     };
   }
 
-  /** Opens the idle connections, and takes what the server's memory grew by. */
+  /** Opens the idle connections, and takes what the server's memory grew by and what it does for them. */
   async #openIdle(): Promise<void> {
     const { idle: count = 0 } = this.#shape;
     const { idle } = DIALECTS[this.#target.dialect];
@@ -140,6 +147,9 @@ export class Side {
     }
     await sleep(IDLE_SETTLE_MS);
     this.#idlePeerKiB = ((memoryMiB(this.#target.pid).now - this.#rssIdleMiB) * 1024) / count;
+    const before = cpuSeconds(this.#target.pid);
+    await sleep(IDLE_MS);
+    this.#idleCores = (cpuSeconds(this.#target.pid) - before) / (IDLE_MS / 1000);
   }
 
   async #load(ms: number): Promise<void> {
