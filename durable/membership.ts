@@ -8,9 +8,17 @@ import { LIMITS } from "../src/base/limits.ts";
 import { HEARTBEAT } from "../src/membership/heartbeat.ts";
 import { Membership as Engine } from "../src/membership/membership.ts";
 import type { MembershipCommit, TrunkState } from "../src/membership/membership-state.ts";
-import { CLUSTER_STREAM, clusterLogLines, reportsOf, type ReportTopics } from "../src/membership/reports.ts";
-import { broadcastTopics, nodeidTopic } from "../src/cluster/topic-names.ts";
+import { clientEvent, clientMessage, type ClientReport } from "../src/membership/client-reports.ts";
+import {
+  CLUSTER_STREAM,
+  clusterLogLine,
+  clusterLogLines,
+  reportsOf,
+  type ReportTopics,
+} from "../src/membership/reports.ts";
+import { broadcastTopics, nodeidTopic, nodeTopic } from "../src/cluster/topic-names.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
+import type { Topic } from "../src/protocol/topic.ts";
 import type { Member, ViewFrame } from "../src/protocol/member-frame.ts";
 import { AlarmQueue } from "./alarm.ts";
 import type { ObjectEnv } from "./env.ts";
@@ -40,8 +48,9 @@ export class Membership extends DurableObject<MembershipEnv> {
     () => this.#turn(),
   );
   readonly #reporter: Reporter;
-  readonly #topics: ReportTopics;
+  readonly #topics: ReportTopics & { readonly node: (name: string) => Topic };
   readonly #alarm: AlarmQueue<"check">;
+  #clients: { readonly report: ClientReport; readonly manager: string; readonly atMs: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
 
@@ -60,6 +69,7 @@ export class Membership extends DurableObject<MembershipEnv> {
     const { topicNames } = layout;
     this.#topics = {
       broadcast: broadcastTopics(topicNames),
+      node: (name) => nodeTopic(topicNames, name),
       nodeid: (nodeId) => nodeidTopic(topicNames, nodeId),
     };
     const guard = (step: () => void) => this.#guard(step);
@@ -112,6 +122,16 @@ export class Membership extends DurableObject<MembershipEnv> {
     return this.#engine.view;
   }
 
+  /**
+   * What became of a client of Zeek's WebSocket API: told to the manager, at its node topic, and to the cluster log, with
+   * what else comes within `LIMITS.viewMs`. Resolves at once.
+   */
+  clientChanged(report: ClientReport, manager: string): void {
+    if (this.#clients.length >= LIMITS.clientReportsMax) return this.#reporter.drop();
+    this.#clients.push({ report, manager, atMs: Date.now() });
+    if (this.#clients.length === 1) setTimeout(() => this.#guard(() => this.#reportClients()), LIMITS.viewMs);
+  }
+
   stat(): MembershipStat {
     return { ...this.#engine.stat, nodes: this.#engine.members.length, reports: this.#reporter.stat };
   }
@@ -135,6 +155,18 @@ export class Membership extends DurableObject<MembershipEnv> {
       this.#tables.apply(commit);
       this.#reporter.add(reports, CLUSTER_STREAM, clusterLogLines(commit, Date.now()));
     });
+    this.#reporter.send();
+  }
+
+  #reportClients(): void {
+    const clients = this.#clients;
+    this.#clients = [];
+    const reports = clients.map(({ report, manager }) => ({
+      topic: this.#topics.node(manager),
+      event: clientEvent(report),
+    }));
+    const lines = clients.map(({ report, atMs }) => clusterLogLine(clientMessage(report), atMs));
+    this.ctx.storage.transactionSync(() => this.#reporter.add(reports, CLUSTER_STREAM, lines));
     this.#reporter.send();
   }
 

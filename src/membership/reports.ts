@@ -36,15 +36,16 @@ export function reportsOf(
   members: Iterable<Member>,
   topics: ReportTopics,
 ): readonly Report[] {
-  const everywhere = (name: string, node: Departure): Report[] =>
-    topics.broadcast.map((topic) => ({ topic, event: nodeEvent(name, node) }));
+  // Topic by topic, so that events of one topic travel together.
+  const everywhere = (name: string, nodes: readonly Departure[]): Report[] =>
+    topics.broadcast.flatMap((topic) => nodes.map((node) => ({ topic, event: nodeEvent(name, node) })));
   return [
-    ...down.flatMap((node) => everywhere("Cluster::node_down", node)),
+    ...everywhere("Cluster::node_down", down),
     ...hellos(up, members).map(({ from, to }) => ({
       topic: topics.nodeid(to.nodeId),
       event: nodeEvent("Cluster::hello", from),
     })),
-    ...up.flatMap((node) => everywhere("Cluster::node_up", node)),
+    ...everywhere("Cluster::node_up", up),
   ];
 }
 
@@ -69,7 +70,12 @@ function nodeEvent(name: string, node: Departure): FabricEvent {
   return { name, args: [string(node.name), string(node.nodeId)], metadata: [] };
 }
 
-/** Records of the cluster log as Zeek writes them in JSON: ts in seconds, node, message. */
+/** A record of the cluster log as Zeek writes it in JSON: ts in seconds, node, message. */
+export function clusterLogLine(message: string, nowMs: number): string {
+  return JSON.stringify({ ts: nowMs / 1_000, node: WRITER, message });
+}
+
+/** The records of a view. */
 export function clusterLogLines(
   { down, up, duplicates }: MembershipCommit,
   nowMs: number,
@@ -79,5 +85,5 @@ export function clusterLogLines(
     ...down.map(({ name }) => `node down: ${name}`),
     ...up.map(({ name, nodeId }) => `got hello from ${name} (${nodeId})`),
   ];
-  return messages.map((message) => JSON.stringify({ ts: nowMs / 1_000, node: WRITER, message }));
+  return messages.map((message) => clusterLogLine(message, nowMs));
 }

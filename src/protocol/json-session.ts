@@ -57,6 +57,7 @@ export class JsonSession extends Session {
   readonly #options: JsonSessionOptions;
   #state: State = "greeting";
   #stateDeadlineMs: number;
+  #prefixes: readonly Prefix[] = [];
   readonly #scanner = new DataMessageScanner();
   readonly #topics = new Map<string, TopicEntry>();
   readonly #queues = new Map<string, PublishQueue>();
@@ -208,6 +209,7 @@ export class JsonSession extends Session {
     }
     this.#stateDeadlineMs = Infinity;
     this.#state = "subscribing";
+    this.#prefixes = prefixes;
     this.subscribe(SUBSCRIPTION_ID, prefixes, nowMs);
   }
 
@@ -219,6 +221,7 @@ export class JsonSession extends Session {
 
   #acknowledge(nowMs: number): void {
     this.#state = "open";
+    this.effect({ type: "acked", prefixes: this.#prefixes });
     this.effect({ type: "sendTexts", texts: [ackText(this.#options.endpoint, this.#options.version)] });
     const { node } = this.#options;
     if (node !== undefined) this.member({ type: "join", id: JOIN_ID, ...node, options: {} });

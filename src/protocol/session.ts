@@ -29,6 +29,8 @@ export type SessionEffect =
       readonly instance: InstanceId;
       readonly connection: number;
     }
+  /** The subscriptions of a JSON v1 client are in force; the ack follows. */
+  | { readonly type: "acked"; readonly prefixes: readonly Prefix[] }
   /** The session is over and holds nothing any more. */
   | { readonly type: "done" };
 

@@ -1,5 +1,6 @@
 /** Accepts clients of Zeek's WebSocket API and drives their sessions (spec: websocket-json.md §1, §2). */
 import { CONTEXT, errorText } from "../protocol/data-message.ts";
+import type { ClientInfo } from "../membership/client-reports.ts";
 import type { Layout } from "../cluster/layout.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { JsonSession } from "../protocol/json-session.ts";
@@ -10,6 +11,7 @@ import { newInstanceId, newEndpointId } from "./ids.ts";
 import { currentLayout } from "./layout-copy.ts";
 import { admitNode } from "./membership-admit.ts";
 import { MembershipLink } from "./membership-link.ts";
+import { ClientReports, clientOf } from "./client-reports.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
 import { openTrunk } from "../../durable/trunk.ts";
 import { VERSION } from "./version.ts";
@@ -41,7 +43,9 @@ export async function acceptJsonSession(
   if (!APPLICATION_NAME.test(name)) {
     return refuse(peer, response, "invalid_application_name", CONTEXT.invalidApplicationName);
   }
-  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, layout, done)));
+  ctx.waitUntil(
+    new Promise<void>((done) => start(peer, { env, ctx, grant, layout, client: clientOf(request) }, done)),
+  );
   return response;
 }
 
@@ -51,8 +55,17 @@ function refuse(peer: WebSocket, response: Response, code: string, context: stri
   return response;
 }
 
-function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, done: () => void): void {
+interface Surroundings {
+  readonly env: FabricEnv;
+  readonly ctx: ExecutionContext;
+  readonly grant: Grant;
+  readonly layout: Layout;
+  readonly client: Omit<ClientInfo, "id">;
+}
+
+function start(peer: WebSocket, { env, ctx, grant, layout, client }: Surroundings, done: () => void): void {
   const endpoint = newEndpointId("websocket");
+  const reports = new ClientReports({ id: endpoint, ...client }, layout, env, ctx);
   const session = new JsonSession({
     identity: { instance: newInstanceId(), connection: 1, table: tableVersion(layout.routers) },
     placement: new Placement(layout.routers),
@@ -75,20 +88,25 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
   const driver = new SessionDriver(peer, session, {
     openTrunk: openRouter,
     member: (request) => members.handle(request),
-    done,
+    acked: (prefixes) => reports.added(prefixes),
+    done: () => {
+      reports.lost();
+      done();
+    },
   });
   peer.addEventListener("message", (event) => {
     if (typeof event.data === "string") session.text(event.data, Date.now());
     else session.binary(new Uint8Array(event.data as ArrayBuffer), Date.now());
     driver.inputTaken();
   });
-  const closed = () => {
+  const closed = (code: number, reason: string) => {
+    reports.closed(code, reason);
     session.closed(Date.now());
     members.close();
     driver.inputTaken();
   };
-  peer.addEventListener("close", closed);
-  peer.addEventListener("error", closed);
+  peer.addEventListener("close", ({ code, reason }) => closed(code, reason));
+  peer.addEventListener("error", () => closed(1006, ""));
 }
 
 /** The node that a token speaks for. */

@@ -5,6 +5,7 @@
 import { Gather } from "../base/gather.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Session, SessionEffect } from "../protocol/session.ts";
+import type { Prefix } from "../protocol/topic.ts";
 import { isolateLedger } from "./isolate-ledger.ts";
 
 /** What the driver needs from around it. */
@@ -15,6 +16,8 @@ export interface DriverPorts {
   member?(request: Extract<SessionEffect, { type: "member" }>): void;
   /** Takes log frames; absent where the peer cannot send any. */
   log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
+  /** A JSON v1 client has its subscriptions. */
+  acked?(prefixes: readonly Prefix[]): void;
   /** The session is over. */
   done(): void;
 }
@@ -125,6 +128,8 @@ export class SessionDriver {
         return this.#ports.log?.(effect.frame);
       case "member":
         return this.#ports.member?.(effect);
+      case "acked":
+        return this.#ports.acked?.(effect.prefixes);
       case "done":
         this.#isDone = true;
         drivers.delete(this);

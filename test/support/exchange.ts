@@ -192,6 +192,7 @@ export class Exchange {
         return;
       case "log":
       case "member":
+      case "acked":
       case "done":
     }
   }

@@ -31,9 +31,13 @@ export async function nativePeer(token: string | undefined, ...frames: Frame[]):
 export async function jsonPeer(
   token: string | undefined,
   prefixes: readonly string[],
+  layout?: unknown,
 ): Promise<{ socket: WebSocket; endpoint: string; texts: string[] }> {
   const { vars, headers } = access(token);
-  const { webSocket: socket } = await upgrade("/v1/messages/json", headers, vars);
+  const { webSocket: socket } = await upgrade("/v1/messages/json", headers, {
+    ...vars,
+    ...(layout === undefined ? {} : { LAYOUT: JSON.stringify(layout) }),
+  });
   if (socket === null) throw new Error("no WebSocket");
   const texts: string[] = [];
   const first = Promise.withResolvers<string>();

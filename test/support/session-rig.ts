@@ -197,6 +197,8 @@ export class SessionRig<S extends Session> {
       case "member":
         this.members.push(effect);
         return;
+      case "acked":
+        return;
       case "done":
         this.isDone = true;
     }

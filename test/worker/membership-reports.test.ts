@@ -2,9 +2,11 @@
 import { abortAllDurableObjects } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { gunzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../src/base/limits.ts";
 import { MEMBERSHIP_NAME } from "../../src/membership/heartbeat.ts";
+import type { ObjectEnv } from "../../durable/env.ts";
+import { deployedLayout } from "../../src/site/deployed.ts";
 import { parseDataMessage } from "../../src/protocol/data-message.ts";
 import { formatValue } from "../../src/data/json.ts";
 import { greeting, join, node } from "../support/membership-trunk.ts";
@@ -13,6 +15,7 @@ import { Trunk } from "../support/router-trunk.ts";
 
 const membership = () => env.MEMBERSHIP.getByName(MEMBERSHIP_NAME);
 const SOON = { timeout: 10_000, interval: 20 };
+vi.setConfig({ testTimeout: 40_000 });
 let instances = 5_000;
 
 /** A node that is there until its trunk closes. */
@@ -87,7 +90,7 @@ describe("the cluster log", () => {
     await expect
       .poll(async () => (await membership().stat()).reports, SOON)
       .toEqual({ waiting: 0, dropped: 0 });
-  }, 20_000);
+  });
 
   it("M-7 reports that were not acknowledged before a crash go out after it, once", async () => {
     const { socket, texts } = await jsonPeer(undefined, ["zeek/cluster/worker"]);
@@ -105,5 +108,32 @@ describe("the cluster log", () => {
     await expect
       .poll(async () => (await membership().stat()).nodes, { timeout: 2 * LIMITS.memberGraceMs })
       .toBe(0);
-  }, 40_000);
+  });
+});
+
+describe("clients of the WebSocket API", () => {
+  it("M-8 in a cluster the manager and the log hear of each that comes and goes", async () => {
+    const before = (await records()).length;
+    const { routers } = deployedLayout((env as ObjectEnv).LAYOUT);
+    const cluster = {
+      routers: routers.map(({ name, prefix }) => ({ name, prefix })),
+      nodes: [{ name: "manager", nodeType: "MANAGER", place: "remote" }],
+    };
+    const { socket: observer, texts } = await jsonPeer(undefined, ["zeek/cluster/node/manager/"]);
+    const { socket, endpoint } = await jsonPeer(undefined, ["b", "a"], cluster);
+    socket.close(3_001, "enough");
+    await expect.poll(() => texts.length, SOON).toBe(2);
+    const events = texts.map((text) => parseDataMessage(text).event);
+    expect(events.map(({ name }) => name)).toEqual([
+      "Cluster::websocket_client_added",
+      "Cluster::websocket_client_lost",
+    ]);
+    await expect
+      .poll(async () => (await records()).slice(before), SOON)
+      .toEqual([
+        `WebSocket client '${endpoint}' (:0) subscribed to [a, b]`,
+        `WebSocket client '${endpoint}' (:0) gone with code 3001 and reason 'enough'`,
+      ]);
+    observer.close(1000, "");
+  });
 });
