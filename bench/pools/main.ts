@@ -2,6 +2,7 @@
 import { keyDigest } from "../../src/cluster/key-digest.ts";
 import { layoutPools } from "../../src/cluster/layout-pools.ts";
 import { parseLayout } from "../../src/cluster/layout.ts";
+import { PoolViews } from "../../src/cluster/pool-views.ts";
 import { Pools } from "../../src/cluster/pools.ts";
 import { parseAddress } from "../../src/data/address.ts";
 import { count, string, type Value } from "../../src/data/value.ts";
@@ -60,8 +61,8 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
 
 function casesOf(size: number): readonly Case[] {
   const layout = parseLayout({ nodes: [{ name: "proxy", nodeType: "PROXY", count: size }] });
-  const pools = new Pools(layoutPools(layout));
-  pools.advance(
+  const pools = new Pools(new PoolViews(layoutPools(layout)));
+  pools.views.advance(
     { life: "bench", number: 1 },
     layout.nodes.map(({ name }) => name),
   );

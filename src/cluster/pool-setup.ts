@@ -30,6 +30,8 @@ export interface Pool {
 export interface PoolSet {
   /** Another one for other pools, members or site ids, 32 bits: two who have it choose alike. */
   readonly digest: number;
+  /** How keys are hashed. */
+  readonly generation: HrwGeneration;
   readonly pools: readonly Pool[];
 }
 
@@ -39,7 +41,7 @@ export interface PoolSetup {
   /** The first manager by name counts as a logger, the last of them. */
   readonly managerIsLogger: boolean;
   readonly topicNames: TopicNames;
-  readonly generation?: HrwGeneration;
+  readonly generation: HrwGeneration;
 }
 
 type Eligible = Record<PoolNodeType, readonly NodeName[]>;
@@ -71,7 +73,7 @@ export function setUpPools(setup: PoolSetup): PoolSet {
     cursor[spec.nodeType] = all.length === 0 ? 0 : (start + size) % all.length;
   }
   const pools = specs.map((spec) => ({ spec, nodes: poolNodes(members.get(spec)!, setup) }));
-  return { digest: digestOf(pools), pools };
+  return { digest: digestOf(pools), generation: setup.generation, pools };
 }
 
 function eligibleNodes({ nodes, managerIsLogger }: PoolSetup): Eligible {

@@ -27,9 +27,23 @@ export function nodeOf(layout: Pick<Layout, "nodes">, name: string): NodeEntry |
   return layout.nodes.find((node) => node.name === name);
 }
 
+/**
+ * The nodes that are alive in pools: those that are connected, and those at the edge, which an event wakes; but no logger
+ * that is disabled. Names that the layout does not have are left out.
+ */
+export function aliveNodes(
+  { nodes }: Pick<Layout, "nodes">,
+  connected: Iterable<string>,
+): readonly NodeName[] {
+  const up = new Set(connected);
+  return nodes
+    .filter(({ name, place, enabled }) => (place === "edge" ? enabled : up.has(name)))
+    .map(({ name }) => name);
+}
+
 /** The prefixes that a node subscribes to in this life. Its name is in the layout. */
 export function subscriptionsOf(
-  layout: Layout,
+  layout: Pick<Layout, "nodes" | "pools" | "topicNames" | "managerIsLogger" | "hrwGeneration">,
   { name, nodeType }: NodeEntry,
   id: NodeId,
 ): readonly Prefix[] {

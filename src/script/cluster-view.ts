@@ -5,8 +5,10 @@
 import type { Layout } from "../cluster/layout.ts";
 import { poolsWith } from "../cluster/layout-pools.ts";
 import type { PoolEntry } from "../cluster/pool-spec.ts";
+import { PoolViews } from "../cluster/pool-views.ts";
 import { Pools } from "../cluster/pools.ts";
-import { parseNodeName, type NodeEntry, type NodeName, type NodeType } from "../cluster/node.ts";
+import { aliveNodes } from "../cluster/roles.ts";
+import type { NodeEntry, NodeType } from "../cluster/node.ts";
 import { classTopic, logPrefix, nodeTopic, nodeidTopic, type TopicNames } from "../cluster/topic-names.ts";
 import type { PoolSet } from "../cluster/pool-setup.ts";
 import type { ViewId } from "../protocol/member-frame.ts";
@@ -65,7 +67,7 @@ export class ClusterView {
     const set = poolsWith({ ...setup, nodes }, this.#registered);
     this.#setup = setup;
     this.#byName = new Map(setup.nodes.map((entry) => [entry.name, entry]));
-    this.#pools ??= new Pools(set, { generation: setup.hrwGeneration });
+    this.#pools ??= new Pools(new PoolViews(set));
     this.#advance(this.#view, set);
   }
 
@@ -126,39 +128,23 @@ export class ClusterView {
     return count;
   }
 
-  /** What a node of this name and type subscribes to: its class, itself, this life of it, its pools; all as text. */
+  /** What the node subscribes to by its role, and for the pools that scripts have registered; as text. */
   get prefixes(): readonly string[] {
+    const entry = this.#byName.get(this.node);
     if (!this.isEnabled) return [];
-    const { names, nodeType } = this;
-    const ofClass = classTopic(names, nodeType);
-    const topics = [
-      ...(ofClass === undefined ? [] : [ofClass]),
-      nodeTopic(names, this.node),
-      nodeidTopic(names, this.nodeId),
-      ...this.#poolTopics(),
-      ...(this.#isLogger ? [logPrefix(names)] : []),
-    ];
-    return topics.map(textOf);
-  }
-
-  get #isLogger(): boolean {
-    return this.nodeType === "LOGGER" || (this.nodeType === "MANAGER" && this.#setup.managerIsLogger);
-  }
-
-  #poolTopics(): readonly string[] {
-    return this.pools.names
-      .map((name) => this.pools.viewOf(name).pool)
+    if (entry === undefined) return [nodeTopic(this.names, this.node), nodeidTopic(this.names, this.nodeId)].map(textOf);
+    const byRole = subscriptionsOf(this.#setup, entry, this.nodeId as NodeId);
+    const scripted = this.#registered
+      .map(({ name }) => this.pools.views.of(name).pool)
       .filter(({ nodes }) => nodes.some(({ name }) => name === this.node))
       .map(({ spec }) => spec.topic);
+    return [...new Set([...byRole, ...scripted].map(textOf))];
   }
 
   #advance(view: ViewId, set?: PoolSet): void {
-    const alive: NodeName[] = [...this.#ids.keys()].map((name) => parseNodeName(name));
-    for (const { name, place, enabled } of this.#setup.nodes) {
-      if (name === this.node || (place === "edge" && enabled)) alive.push(name);
-    }
+    const connected = [...this.#ids.keys(), this.node];
     this.#view = view;
-    this.pools.advance(view, alive, set);
+    this.pools.views.advance(view, aliveNodes(this.#setup, connected), set);
     this.#nodes = undefined;
   }
 }

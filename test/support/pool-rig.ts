@@ -6,7 +6,8 @@ import type { HrwGeneration } from "../../src/cluster/key-digest.ts";
 import { parseNodes, type NodeName } from "../../src/cluster/node.ts";
 import { setUpPools, type PoolSet } from "../../src/cluster/pool-setup.ts";
 import type { PoolNodeType, PoolSpec } from "../../src/cluster/pool-spec.ts";
-import { Pools, type PoolsOptions } from "../../src/cluster/pools.ts";
+import { PoolViews } from "../../src/cluster/pool-views.ts";
+import { Pools } from "../../src/cluster/pools.ts";
 import { parseTopicNames } from "../../src/cluster/topic-names.ts";
 import type { ViewId } from "../../src/protocol/member-frame.ts";
 import { parseTopic } from "../../src/protocol/topic.ts";
@@ -45,12 +46,12 @@ export function setUpVector(
 export function onePool(
   names: readonly string[],
   alive: readonly string[] = names,
-  options: PoolsOptions = {},
+  options: { readonly generation?: HrwGeneration; readonly local?: NodeName } = {},
 ): Pools {
   const layout = Object.fromEntries(names.map((name) => [name, "PROXY"]));
   const members = setUpVector(layout, [{ topic: "p", nodeType: "PROXY" }], false, options.generation);
-  const pools = new Pools(members, options);
-  pools.advance(viewId(1), nodeNames(alive));
+  const pools = new Pools(new PoolViews(members, options.local));
+  pools.views.advance(viewId(1), nodeNames(alive));
   return pools;
 }
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hrwWeight } from "../../../src/cluster/hrw.ts";
 import { hasMoved } from "../../../src/cluster/pool-move.ts";
+import { PoolViews } from "../../../src/cluster/pool-views.ts";
 import { Pools } from "../../../src/cluster/pools.ts";
 import { nodeNames, onePool, setUpVector, viewId } from "../../support/pool-rig.ts";
 
@@ -24,9 +25,9 @@ describe("pools under random views", () => {
         const pools = onePool(NAMES, []);
         let number = 1;
         for (const alive of views) {
-          const before = pools.viewOf("p");
-          pools.advance(viewId(++number), nodeNames(alive));
-          const after = pools.viewOf("p");
+          const before = pools.views.of("p");
+          pools.views.advance(viewId(++number), nodeNames(alive));
+          const after = pools.views.of("p");
           const sites = after.pool.nodes.filter(({ name }) => alive.includes(name));
           for (const key of keys) {
             const heaviest = sites.toSorted((a, b) => {
@@ -52,11 +53,11 @@ describe("pools under random views", () => {
     fc.assert(
       fc.property(aliveSets, fc.integer({ min: 1, max: 40 }), (views, turns) => {
         const pools = onePool(NAMES, []);
-        const order = pools.viewOf("p").pool.nodes.map(({ name }) => name);
+        const order = pools.views.of("p").pool.nodes.map(({ name }) => name);
         let number = 1;
         let next = 0;
         for (const alive of views) {
-          pools.advance(viewId(++number), nodeNames(alive));
+          pools.views.advance(viewId(++number), nodeNames(alive));
           for (let turn = 0; turn < turns; turn++) {
             const steps = order.map((_, i) => (next + i) % order.length);
             const found = steps.find((i) => alive.includes(order[i]!));
@@ -75,10 +76,10 @@ describe("pools under random views", () => {
         const layout = Object.fromEntries(NAMES.map((name) => [name, "PROXY"]));
         const spec = { topic: "p", nodeType: "PROXY" };
         const walked = onePool(NAMES, []);
-        for (const [i, alive] of views.entries()) walked.advance(viewId(i + 2), nodeNames(alive));
-        walked.advance(viewId(100), nodeNames(last));
-        const fresh = new Pools(setUpVector(layout, [spec], false));
-        fresh.advance(viewId(100), nodeNames(last.toReversed()));
+        for (const [i, alive] of views.entries()) walked.views.advance(viewId(i + 2), nodeNames(alive));
+        walked.views.advance(viewId(100), nodeNames(last));
+        const fresh = new Pools(new PoolViews(setUpVector(layout, [spec], false)));
+        fresh.views.advance(viewId(100), nodeNames(last.toReversed()));
         expect(fresh.view).toEqual(walked.view);
         for (const key of keys) expect(fresh.hrwNode("p", key)?.name).toBe(walked.hrwNode("p", key)?.name);
       }),

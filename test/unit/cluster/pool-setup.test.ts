@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { setUpPools } from "../../../src/cluster/pool-setup.ts";
 import { parsePools, poolSpecs } from "../../../src/cluster/pool-spec.ts";
+import { PoolViews } from "../../../src/cluster/pool-views.ts";
 import { Pools } from "../../../src/cluster/pools.ts";
 import { ZEEK_TOPIC_NAMES } from "../../../src/cluster/topic-names.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
@@ -36,11 +37,11 @@ describe("the set-up of pools", () => {
     expect(
       Object.fromEntries(set.pools.map(({ spec, nodes }) => [spec.topic, nodes.map(({ name }) => name)])),
     ).toEqual(membership);
-    const pools = new Pools(set);
+    const pools = new Pools(new PoolViews(set));
     const [PROXY, MINE] = ["zeek/cluster/pool/proxy", "zeek/cluster/pool/my_pool"] as const;
     const alive = [["proxy-1", "proxy-2"], ["proxy-2"], []];
     for (const [i, { proxyPoolHrw, myPoolHrw, proxyPoolRr, myPoolRr }] of phases.entries()) {
-      pools.advance(viewId(i + 1), nodeNames(alive[i]!));
+      pools.views.advance(viewId(i + 1), nodeNames(alive[i]!));
       const hrw = (pool: string) =>
         Object.fromEntries(keys.map((key) => [key, pools.hrwTopic(pool, count(key))]));
       expect([hrw(PROXY), hrw(MINE)]).toEqual([proxyPoolHrw, myPoolHrw]);
@@ -76,7 +77,13 @@ describe("the set-up of pools", () => {
     const specs = poolSpecs(ZEEK_TOPIC_NAMES, [
       { name: "p", nodeType: "PROXY", exclusive: true, maxNodes: 2 },
     ]);
-    const setup = { specs, nodes: [], managerIsLogger: false, topicNames: ZEEK_TOPIC_NAMES };
+    const setup = {
+      specs,
+      nodes: [],
+      managerIsLogger: false,
+      topicNames: ZEEK_TOPIC_NAMES,
+      generation: "7.1" as const,
+    };
     expect(() => setUpPools(setup)).toThrow(
       "not enough PROXY nodes: exclusive pools need 2, the layout has 0",
     );

@@ -19,14 +19,14 @@ describe("[A20] a pool of two proxies", () => {
     (name, generation) => {
       const { sites, digests, phases } = proxies.generations[name];
       const pools = onePool(["proxy-1", "proxy-2"], [], { generation });
-      expect(pools.viewOf("p").pool.nodes.map(({ alias, siteId }) => ({ alias, siteId }))).toEqual(
+      expect(pools.views.of("p").pool.nodes.map(({ alias, siteId }) => ({ alias, siteId }))).toEqual(
         sites.map(({ alias, siteId }) => ({ alias, siteId })),
       );
       for (const [key, digest] of Object.entries(digests)) {
         expect(keyDigest(keyOf("count", key), generation)).toBe(Number(digest));
       }
       for (const { alive, hrw, rr, hrwAgain } of phases) {
-        pools.advance(viewId(pools.view.number + 1), nodeNames(alive));
+        pools.views.advance(viewId(pools.view.number + 1), nodeNames(alive));
         const chosen = () =>
           Object.fromEntries(proxies.keys.map((key) => [key, pools.hrwTopic("p", count(key))]));
         expect(chosen()).toEqual(hrw);
@@ -72,7 +72,7 @@ describe("a numbered view", () => {
   it("without a node moves exactly that node's keys, and back when it returns", () => {
     const pools = onePool(PROXIES);
     const before = owners(pools);
-    const [change] = pools.advance(viewId(2), nodeNames(PROXIES.filter((name) => name !== "proxy-2")))!;
+    const [change] = pools.views.advance(viewId(2), nodeNames(PROXIES.filter((name) => name !== "proxy-2")))!;
     const after = owners(pools);
     expect(KEYS.map((_, i) => before[i] !== after[i])).toEqual(before.map((owner) => owner === "proxy-2"));
     expect(KEYS.map((key) => hasMoved(change!.before, change!.after, key))).toEqual(
@@ -90,7 +90,7 @@ describe("a numbered view", () => {
       before.filter((owner) => owner === "proxy-2").length / KEYS.length,
       1.5,
     );
-    const back = pools.advance(viewId(3), nodeNames(PROXIES))!;
+    const back = pools.views.advance(viewId(3), nodeNames(PROXIES))!;
     expect(poolMove(back[0]!.before, back[0]!.after)).toMatchObject({
       left: [],
       joined: ["proxy-2"],
@@ -109,14 +109,14 @@ describe("a numbered view", () => {
 
   it("is never left for an older one, nor taken twice", () => {
     const pools = onePool(PROXIES);
-    expect(pools.advance(viewId(5), nodeNames(["proxy-3"]))).toHaveLength(1);
-    expect(pools.advance(viewId(5), [])).toBeUndefined();
-    expect(pools.advance(viewId(4), nodeNames(PROXIES))).toBeUndefined();
+    expect(pools.views.advance(viewId(5), nodeNames(["proxy-3"]))).toHaveLength(1);
+    expect(pools.views.advance(viewId(5), [])).toBeUndefined();
+    expect(pools.views.advance(viewId(4), nodeNames(PROXIES))).toBeUndefined();
     expect(pools.view).toMatchObject(viewId(5));
-    expect([pools.viewOf("p").aliveCount, pools.viewOf("p").id]).toEqual([1, pools.view]);
-    expect(pools.advance(viewId(6), nodeNames(["proxy-3", "worker-1"]))).toEqual([]);
-    expect(pools.viewOf("p").id).toMatchObject(viewId(6));
-    expect(pools.advance(viewId(1, "life-2"), nodeNames(PROXIES))).toHaveLength(1);
+    expect([pools.views.of("p").aliveCount, pools.views.of("p").id]).toEqual([1, pools.view]);
+    expect(pools.views.advance(viewId(6), nodeNames(["proxy-3", "worker-1"]))).toEqual([]);
+    expect(pools.views.of("p").id).toMatchObject(viewId(6));
+    expect(pools.views.advance(viewId(1, "life-2"), nodeNames(PROXIES))).toHaveLength(1);
     expect(pools.view).toMatchObject(viewId(1, "life-2"));
   });
 
@@ -125,9 +125,9 @@ describe("a numbered view", () => {
     const { view } = pools;
     const spec = { topic: "p", nodeType: "PROXY" };
     const same = setUpVector(Object.fromEntries(PROXIES.map((name) => [name, "PROXY"])), [spec], false);
-    expect(pools.advance(viewId(1), nodeNames(PROXIES), same)).toBeUndefined();
+    expect(pools.views.advance(viewId(1), nodeNames(PROXIES), same)).toBeUndefined();
     const other = setUpVector({ "proxy-1": "PROXY" }, [spec], false);
-    expect(pools.advance(viewId(1), nodeNames(PROXIES), other)).toHaveLength(1);
+    expect(pools.views.advance(viewId(1), nodeNames(PROXIES), other)).toHaveLength(1);
     expect(pools.view.number).toBe(1);
     expect(pools.view.pools).not.toBe(view.pools);
   });
@@ -141,15 +141,15 @@ describe("a numbered view", () => {
       [spec, { ...spec, topic: "q" }],
       false,
     );
-    const [change] = pools.advance(viewId(2), nodeNames(PROXIES), shorter)!;
+    const [change] = pools.views.advance(viewId(2), nodeNames(PROXIES), shorter)!;
     expect(poolMove(change!.before, change!.after)).toMatchObject({
       left: ["proxy-3", "proxy-4"],
       joined: [],
     });
-    expect(pools.names).toEqual(["p", "q"]);
+    expect(pools.views.set.pools.map(({ spec: { name } }) => name)).toEqual(["p", "q"]);
     expect([1, 2].map(() => pools.rrNode("p")?.name)).toEqual(["proxy-2", "proxy-1"]);
     expect(
-      pools.advance(viewId(3), nodeNames(PROXIES), setUpVector({}, [{ ...spec, topic: "q" }], false)),
+      pools.views.advance(viewId(3), nodeNames(PROXIES), setUpVector({}, [{ ...spec, topic: "q" }], false)),
     ).toHaveLength(1);
     expect(() => pools.rrNode("p")).toThrow(expect.objectContaining({ code: "not_found" }));
   });
@@ -166,9 +166,9 @@ describe("a pool with nobody in it", () => {
     expect(pools.emptyChoices("p")).toBe(3);
     expect(pools.takeWarnings()).toEqual([{ pool: "p", view: pools.view }]);
     expect(pools.takeWarnings()).toEqual([]);
-    pools.advance(viewId(2), nodeNames(["proxy-1"]));
+    pools.views.advance(viewId(2), nodeNames(["proxy-1"]));
     expect(pools.rrTopic("p")).toBe("zeek/cluster/node/proxy-1/");
-    pools.advance(viewId(3), []);
+    pools.views.advance(viewId(3), []);
     pools.hrwTopic("p", string("k"));
     expect([pools.emptyChoices("p"), pools.takeWarnings()]).toEqual([4, [{ pool: "p", view: pools.view }]]);
   });
@@ -177,6 +177,6 @@ describe("a pool with nobody in it", () => {
     expect(() => onePool([]).hrwTopic("q", string("k"))).toThrow(
       expect.objectContaining({ code: "not_found" }),
     );
-    expect(() => onePool([]).emptyChoices("q")).toThrow(expect.objectContaining({ code: "not_found" }));
+    expect(onePool([]).emptyChoices("q")).toBe(0);
   });
 });

@@ -4,7 +4,7 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { parseLayout } from "../../../src/cluster/layout.ts";
 import type { NodeId } from "../../../src/cluster/node.ts";
 import { retryIntervalMs } from "../../../src/cluster/retry-interval.ts";
-import { connectsTo, nodeOf, peersOf, subscriptionsOf } from "../../../src/cluster/roles.ts";
+import { aliveNodes, connectsTo, nodeOf, peersOf, subscriptionsOf } from "../../../src/cluster/roles.ts";
 import { isMatch, type Topic } from "../../../src/protocol/topic.ts";
 import { classTopic, nodeidTopic, nodeTopic } from "../../../src/cluster/topic-names.ts";
 
@@ -103,6 +103,23 @@ describe("what nodes subscribe to", () => {
     const pools = [{ name: "mine", nodeType: "PROXY", maxNodes: 1 }];
     const layout = parseLayout({ nodes: NODES, pools });
     expect(reached("zeek/cluster/pool/mine" as Topic, layout)).toEqual(["proxy-1"]);
+  });
+});
+
+describe("who is alive in pools", () => {
+  it("is who is connected, and who is at the edge and enabled", () => {
+    expect(aliveNodes(LAYOUT, ["worker-2", "nobody"])).toEqual([
+      "manager",
+      "logger-1",
+      "logger-10",
+      "proxy-1",
+      "proxy-2",
+      "worker-2",
+    ]);
+    const layout = parseLayout({
+      nodes: [node("far", "PROXY", { place: "remote" }), node("off", "LOGGER", { enabled: false })],
+    });
+    expect([aliveNodes(layout, []), aliveNodes(layout, ["far", "off"])]).toEqual([[], ["far"]]);
   });
 });
 
