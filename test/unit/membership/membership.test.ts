@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { ViewCopy } from "../../../src/membership/view-copy.ts";
+import { encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { greeting, join, node, WATCH } from "../../support/membership-trunk.ts";
 import { MembershipRig } from "../../support/membership-rig.ts";
 
+const HELLOS = (n: number) => encodeFrame(greeting(n));
 const rig = () => new MembershipRig();
 /** Long enough for the next view, and short of any silence. */
 const VIEW = LIMITS.viewMs;
@@ -45,6 +47,28 @@ describe("nodes that join", () => {
     r.receive("more", greeting(LIMITS.nodesMax + 1), join(node(LIMITS.nodesMax + 1), "heartbeat", 5));
     expect(r.takeOf("more", "error")[0]).toMatchObject({ id: 5, code: "too_many" });
     expect(r.membership.members).toHaveLength(LIMITS.nodesMax);
+  });
+});
+
+describe("bounds", () => {
+  it("the id of a node has at most nodeIdMax characters", () => {
+    const long = (length: number) => ({ ...node(1), nodeId: "x".repeat(length) });
+    const r = rig().receive("t1", greeting(1), join(long(LIMITS.nodeIdMax)));
+    expect(r.up).toHaveLength(1);
+    for (const length of [0, LIMITS.nodeIdMax + 1]) {
+      r.receive(`t${length}`, greeting(2 + length), join({ ...long(length), name: "other" }));
+      expect(r.closes.at(-1)).toMatchObject({ trunk: `t${length}`, reason: "invalid_message" });
+    }
+    expect(r.up).toHaveLength(1);
+  });
+
+  it("Membership takes trunksMax trunks", () => {
+    const r = rig();
+    for (let n = 1; n <= LIMITS.trunksMax; n++) r.membership.receive(`t${n}`, HELLOS(n));
+    r.turn();
+    expect(r.membership.stat.trunks).toBe(LIMITS.trunksMax);
+    r.receive("more", greeting(LIMITS.trunksMax + 1));
+    expect(r.closes).toMatchObject([{ trunk: "more", reason: "unavailable" }]);
   });
 });
 
