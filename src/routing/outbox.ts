@@ -165,12 +165,13 @@ export class Outbox {
    * stream; it grants this window from now on.
    */
   credit(stream: string, place: Place, windowBytes: number): readonly OutboxItem[] {
-    // A history is older than what was sent before it: only its own end tells where it was.
+    // A history is older than what was sent before it: only its own end tells where it was. Of several deliveries that
+    // end there a reader tells once, when it has consumed the last.
     const ends = (flight: InFlight) =>
       flight.stream === stream && flight.last === place.seq && flight.incarnation === place.incarnation;
     const passed = (flight: InFlight) =>
       flight.stream === stream && !isBefore(place, { incarnation: flight.incarnation, seq: flight.last });
-    let end = this.#flight.findIndex(ends);
+    let end = this.#flight.findLastIndex(ends);
     if (end < 0) end = this.#flight.findLastIndex(passed);
     const { readers } = this.#ledger;
     for (const { size, events } of this.#flight.splice(0, end + 1)) {
