@@ -68,6 +68,8 @@ export const LIMITS = {
   endpointSeenMax: 65_536,
   /** An endpoint that could not connect to a peer, or lost it, tries again after this time, ms (Broker: 10 s). */
   peerRetryMs: 10_000,
+  /** Surveys of one context that are under way. */
+  surveysMax: 4_096,
 
   // A native session.
   /** Answers to pings, changes of subscriptions and refused publishes of one peer: a second, and at once. */

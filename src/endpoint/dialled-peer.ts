@@ -250,13 +250,7 @@ export class DialledPeer implements Outbound {
       case "closed":
         if (event.error !== undefined) this.#options.handlers.failed(this, event.error);
         return this.#ended();
-      case "opened":
-      case "welcome":
-      case "published":
-      case "gap":
-      case "recovered":
-      case "logAck":
-      case "logRefused":
+      default: // Of no concern to peers.
         return;
     }
   }

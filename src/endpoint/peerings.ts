@@ -27,6 +27,8 @@ export interface PeeringHandlers {
   failed(error: Error, peer: Peer): void;
   /** A peer has asked for topics under these prefixes. */
   wanted(peer: Peer, prefixes: readonly Prefix[]): void;
+  /** A connection stands. */
+  stands?(peer: Peer): void;
   /** A connection is over, for good. */
   gone?(peer: Peer): void;
 }
@@ -128,6 +130,7 @@ export class Peerings {
         this.#added.add(key);
         this.#handlers.changed("added", peer);
       }
+      this.#handlers.stands?.(peer);
       this.#settleCrossing(peer.id);
     },
     lost: (peer: Peer): void => this.#lost(peer),
