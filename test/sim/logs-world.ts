@@ -6,7 +6,7 @@
 import { LIMITS } from "../../src/base/limits.ts";
 import { cutOne } from "./kit/link.ts";
 import { ObjectStore } from "./kit/object-store.ts";
-import { Violation, World, type WorldOptions } from "./kit/world.ts";
+import { Violation, World, type Tally, type WorldOptions } from "./kit/world.ts";
 import { LayoutModel } from "./logs/layout-model.ts";
 import { LoggerHost, loggerParts, type LoggerParts } from "./logs/logger-host.ts";
 import { SessionHost } from "./logs/session-host.ts";
@@ -23,11 +23,11 @@ const PARTS: LogsParts = { makeLoggerParts: loggerParts, Shipper: ShipperHost };
 /** How long accidents go on, ms of virtual time. */
 const STORM_MS = 90_000;
 
-/** Runs one seed. Throws `Violation` when something does not hold. Answers the faults by kind. */
-export function runLogsWorld(options: WorldOptions, parts: LogsParts = PARTS): ReadonlyMap<string, number> {
+/** Runs one seed. Throws `Violation` when something does not hold. */
+export function runLogsWorld(options: WorldOptions, parts: LogsParts = PARTS): Tally {
   const logs = new LogsWorld(new World(options), parts);
   logs.run();
-  return logs.world.faults;
+  return logs.world;
 }
 
 class LogsWorld {
@@ -83,6 +83,7 @@ class LogsWorld {
     const { world } = this;
     world.after(world.random.between(50, 3_000), () => {
       if (world.faultScale === 0) return;
+      if (!world.happens()) return this.#accidents();
       const logger = world.random.pick([...this.#loggers.values()]);
       switch (world.random.between(0, 7)) {
         case 0:

@@ -8,6 +8,7 @@ import { decodeSegment } from "../../../src/protocol/transcode.ts";
 import type { FabricEvent } from "../../../src/protocol/event.ts";
 import { count, string } from "../../../src/data/value.ts";
 import { Violation } from "../kit/world.ts";
+import type { Layout } from "./layout.ts";
 
 /** A place in a router's order. `index` counts the events of one frame. */
 export interface Place {
@@ -22,7 +23,12 @@ export interface Published {
   readonly number: number;
   readonly topic: Topic;
   readonly router: string;
+  /** The stream in which readers that resume get it. */
+  readonly stream: string;
+  readonly isKept: boolean;
   readonly atMs: number;
+  /** Whether its publisher was told that it is sequenced, or stored where it is kept. */
+  isAcknowledged: boolean;
   /** In the order of sequencing: more than one only when a router lost its memory in between. */
   readonly places: Place[];
 }
@@ -46,11 +52,12 @@ export function keyOf(event: FabricEvent): string {
 export class Ledger {
   readonly events = new Map<string, Published>();
   readonly #numbers = new Map<string, number>();
-  readonly #frames = new Set<string>();
-  readonly #owner: (topic: Topic) => string;
+  readonly #layout: Layout;
+  /** Frames, by router and incarnation: the last that was sequenced. */
+  readonly #lastSeqs = new Map<string, number>();
 
-  constructor(owner: (topic: Topic) => string) {
-    this.#owner = owner;
+  constructor(layout: Layout) {
+    this.#layout = layout;
   }
 
   /** Books the next event of a publisher. */
@@ -59,10 +66,28 @@ export class Ledger {
     this.#numbers.set(publisher, number);
     const topic = parseTopic(topicText);
     const key = `${publisher} ${number}`;
-    const router = this.#owner(topic);
-    const event: Published = { key, publisher, number, topic, router, atMs: nowMs, places: [] };
+    const layout = this.#layout;
+    const event: Published = {
+      key,
+      publisher,
+      number,
+      topic,
+      router: layout.owner(topic),
+      stream: layout.streamOf(topic),
+      isKept: layout.policyOf(topic) !== undefined,
+      atMs: nowMs,
+      isAcknowledged: false,
+      places: [],
+    };
     this.events.set(key, event);
     return event;
+  }
+
+  /** A publisher is told that its events up to a number are sequenced, those that are kept stored (rule 10). */
+  acknowledge(publisher: string, number: number): void {
+    const event = this.get(`${publisher} ${number}`);
+    if (event.places.length === 0) throw new Violation(`${event.key} is acknowledged and was not sequenced`);
+    event.isAcknowledged = true;
   }
 
   get(key: string): Published {
@@ -73,9 +98,10 @@ export class Ledger {
 
   /** Books a frame as a router sequenced it. */
   sequenced(router: string, incarnation: number, frame: SequencedFrame): void {
-    const id = `${router} ${incarnation}/${frame.seq}`;
-    if (this.#frames.has(id)) throw new Violation(`position ${id} was used twice`);
-    this.#frames.add(id);
+    const life = `${router} ${incarnation}`;
+    const last = this.#lastSeqs.get(life) ?? 0;
+    if (frame.seq <= last) throw new Violation(`position ${life}/${frame.seq} was used twice`);
+    this.#lastSeqs.set(life, frame.seq);
     let index = 0;
     for (const event of frame.segments.flatMap(decodeSegment)) {
       const published = this.get(keyOf(event));
@@ -85,6 +111,9 @@ export class Ledger {
         throw new Violation(
           `${published.key} was sequenced twice by ${router} in incarnation ${incarnation}`,
         );
+      }
+      if (published.isKept && published.places.length > 0) {
+        throw new Violation(`${published.key} is kept, and was sequenced again by ${router}`);
       }
       published.places.push({ incarnation, seq: frame.seq, index: index++ });
     }

@@ -11,19 +11,37 @@ interface Interest {
   isOver: boolean;
 }
 
+/** Where a delivery says that it stands; a JSON v1 receiver is not told. */
+export interface Source {
+  readonly stream: string;
+  readonly incarnation: number;
+}
+
+/** Where a receiver got an event. */
+interface Taken {
+  readonly event: Published;
+  readonly stream: string;
+  readonly place: Place;
+}
+
 export class Receiver {
   readonly name: string;
   /** As a publisher, it has the same name. */
   readonly #ledger: Ledger;
   readonly #interests: Interest[] = [];
-  readonly #received = new Set<string>();
+  readonly #received = new Map<string, Taken>();
   readonly #lastNumbers = new Map<string, number>();
   readonly #lastPlaces = new Map<string, Place>();
-  readonly gaps: Gap[] = [];
+  readonly #gaps: Gap[] = [];
 
   constructor(name: string, ledger: Ledger) {
     this.name = name;
     this.#ledger = ledger;
+  }
+
+  /** Events that it got. */
+  get count(): number {
+    return this.#received.size;
   }
 
   /** Asks for a prefix; the answer is to be confirmed, or ended. */
@@ -34,32 +52,66 @@ export class Receiver {
   }
 
   /** An event came: it must match, not be its own, be new, and keep each publisher's order and the router's. */
-  receive(key: string): void {
+  receive(key: string, source?: Source): void {
     const event = this.#ledger.get(key);
     const { publisher, number, router } = event;
     if (publisher === this.name) throw new Violation(`${this.name} got its own ${key}`);
-    if (!this.#interests.some(({ prefix }) => isMatch(prefix, event.topic))) {
-      throw new Violation(`${this.name} got ${key} on '${event.topic}', to which it never subscribed`);
-    }
+    this.#assertWanted(event);
     if (this.#received.has(key)) throw new Violation(`${this.name} got ${key} twice`);
-    this.#received.add(key);
-    const source = `${publisher} ${router}`;
-    const last = this.#lastNumbers.get(source) ?? 0;
+    const stream = source?.stream ?? router;
+    if (source !== undefined && stream !== event.stream) {
+      throw new Violation(`${this.name} got ${key} in ${stream}, it belongs to ${event.stream}`);
+    }
+    const series = `${publisher} ${stream}`;
+    const last = this.#lastNumbers.get(series) ?? 0;
     if (number <= last)
       throw new Violation(`${this.name} got ${key} after number ${last} of the same publisher`);
-    this.#lastNumbers.set(source, number);
-    this.#follow(event);
+    this.#lastNumbers.set(series, number);
+    this.#received.set(key, { event, stream, place: this.#follow(event, stream, source) });
+  }
+
+  /** An event of a history came: of the past, so it may have come before, and one's own are no exception to it. */
+  receiveHistory(key: string, { stream, incarnation }: Source): void {
+    const event = this.#ledger.get(key);
+    this.#assertWanted(event);
+    if (!event.isKept || event.stream !== stream || placeIn(event, incarnation) === undefined) {
+      throw new Violation(`${this.name} got ${key} ${where(event)} as history of ${stream} ${incarnation}`);
+    }
+  }
+
+  /** A gap is told: it leads forward. */
+  told(gap: Gap): void {
+    const { extent, from, to } = gap;
+    const isForward =
+      from.router === to.router &&
+      (from.incarnation === to.incarnation ? from.seq < to.seq : from.incarnation < to.incarnation);
+    if (!isForward || (extent === "exact") !== (from.incarnation === to.incarnation)) {
+      throw new Violation(`${this.name} is told the gap ${JSON.stringify(gap)}`);
+    }
+    this.#gaps.push(gap);
   }
 
   /** Everything that was published while an interest of now held came, or lies in a gap that was told. */
   checkNothingMissing(): void {
     for (const event of this.#wanted()) {
-      const untold = event.places.filter((place) => !this.#isTold(event.router, place));
+      const untold = event.places.filter((place) => !this.#isTold(event.stream, place));
       // Told that it was missed, then sequenced again: behind a later one of its publisher it is taken for a repeat.
       const isTold =
         untold.length < event.places.length && untold.every((place) => this.#isLate(event, place));
       if (isTold) continue;
       throw new Violation(`${this.name} misses ${event.key} ${where(event)} and was told nothing`);
+    }
+  }
+
+  /** What lies in an exact gap did not come. */
+  checkGapsAreExact(): void {
+    for (const gap of this.#gaps.filter(({ extent }) => extent === "exact")) {
+      for (const { event, stream, place } of this.#received.values()) {
+        if (stream !== gap.to.router || !isInside(gap, place)) continue;
+        throw new Violation(
+          `${this.name} got ${event.key} ${where(event)} and is told ${JSON.stringify(gap)}`,
+        );
+      }
     }
   }
 
@@ -73,6 +125,12 @@ export class Receiver {
       if (hole)
         throw new Violation(`${this.name} misses ${event.key} ${where(event)} before what it got later`);
     }
+  }
+
+  /** Whether some interest covers the topic from before `sinceMs` on until now. */
+  #assertWanted(event: Published): void {
+    if (this.#interests.some(({ prefix }) => isMatch(prefix, event.topic))) return;
+    throw new Violation(`${this.name} got ${event.key} on '${event.topic}', to which it never subscribed`);
   }
 
   /** Events that were sequenced, should have come and did not. */
@@ -89,33 +147,38 @@ export class Receiver {
   }
 
   /** One order for all: what comes must lie behind what came, at one of the places that the router gave it. */
-  #follow(event: Published): void {
-    const last = this.#lastPlaces.get(event.router);
-    const place = event.places.find((p) => last === undefined || comparePlaces(last, p) < 0);
+  #follow(event: Published, stream: string, source: Source | undefined): Place {
+    const last = this.#lastPlaces.get(stream);
+    const places = event.places.filter((p) => source === undefined || p.incarnation === source.incarnation);
+    const place = places.find((p) => last === undefined || comparePlaces(last, p) < 0);
     if (place === undefined) {
       throw new Violation(`${this.name} got ${event.key} ${where(event)} behind ${JSON.stringify(last)}`);
     }
-    this.#lastPlaces.set(event.router, place);
+    this.#lastPlaces.set(stream, place);
+    return place;
   }
 
   /** Whether a later event of the same publisher came before what stands at the place. */
   #isLate(event: Published, place: Place): boolean {
-    return [...this.#received].some((key) => {
-      const { publisher, router, number, places } = this.#ledger.get(key);
-      const isLater = publisher === event.publisher && router === event.router && number > event.number;
-      return isLater && places.some((other) => comparePlaces(other, place) < 0);
-    });
+    for (const { event: other, stream } of this.#received.values()) {
+      const isLater =
+        other.publisher === event.publisher && stream === event.stream && other.number > event.number;
+      if (isLater && other.places.some((p) => comparePlaces(p, place) < 0)) return true;
+    }
+    return false;
   }
 
-  #isTold(router: string, place: Place): boolean {
-    return this.gaps.some(
-      ({ from, to }) =>
-        from.router === router &&
-        comparePlaces({ ...from, index: Infinity }, place) < 0 &&
-        comparePlaces(place, { ...to, index: Infinity }) <= 0,
-    );
+  #isTold(stream: string, place: Place): boolean {
+    return this.#gaps.some((gap) => gap.to.router === stream && isInside(gap, place));
   }
 }
 
-const where = ({ router, places }: Published): string =>
-  `(${router} ${places.map((p) => `${p.incarnation}/${p.seq}.${p.index}`).join(" ")})`;
+const isInside = ({ from, to }: Gap, place: Place): boolean =>
+  comparePlaces({ ...from, index: Infinity }, place) < 0 &&
+  comparePlaces(place, { ...to, index: Infinity }) <= 0;
+
+const placeIn = (event: Published, incarnation: number): Place | undefined =>
+  event.places.find((place) => place.incarnation === incarnation);
+
+const where = ({ stream, places }: Published): string =>
+  `(${stream} ${places.map((p) => `${p.incarnation}/${p.seq}.${p.index}`).join(" ")})`;

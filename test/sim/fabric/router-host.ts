@@ -8,15 +8,18 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import type { Position } from "../../../src/protocol/frame.ts";
 import type { RouterEffect, StoredRouter } from "../../../src/routing/router-state.ts";
-import { Router, type RouterOptions } from "../../../src/routing/router.ts";
+import type { Router, RouterOptions } from "../../../src/routing/router.ts";
 import { hello, subscribe } from "../../support/router-rig.ts";
 import { RouterStore } from "../../support/router-store.ts";
+import { Alarm } from "../kit/alarm.ts";
 import type { End } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
-import type { World } from "../kit/world.ts";
+import type { Timer, World } from "../kit/world.ts";
+import type { Layout } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
 
 const CRASH = 0.0015;
+const STORAGE_ERROR = 0.001;
 const WITNESS = 0xffffff;
 
 export type MakeRouter = (
@@ -26,31 +29,59 @@ export type MakeRouter = (
   nowMs: number,
 ) => Router;
 
+/** The parts of a router; a test replaces one to plant a defect. */
+export interface RouterParts {
+  readonly makeRouter: MakeRouter;
+  /** The order of a turn's effects: storage first. */
+  readonly order?: (commit: () => void, sends: readonly (() => void)[]) => readonly (() => void)[];
+}
+
+const inOrder: NonNullable<RouterParts["order"]> = (commit, sends) => [commit, ...sends];
+
 export class RouterHost extends Process {
-  readonly #store = new RouterStore();
-  readonly #table: string;
-  readonly #make: MakeRouter;
+  readonly store = new RouterStore();
+  readonly #layout: Layout;
+  readonly #parts: RouterParts;
   readonly #ledger: Ledger;
   readonly #trunks = new Map<string, End>();
+  readonly #alarm: Alarm;
   #router!: Router;
   #gather!: Gather;
   #pendingTasks = 0;
-  #timerDue = false;
+  #timer: Timer | undefined;
+  #timerMs = Infinity;
   #trunkCount = 0;
   #witness: string | undefined;
   #witnessCount = 0;
+  #isBackAtOnce = false;
 
-  constructor(world: World, name: string, table: string, ledger: Ledger, make: MakeRouter) {
+  constructor(world: World, name: string, layout: Layout, ledger: Ledger, parts: RouterParts) {
     super(world, name);
-    this.#table = table;
+    this.#layout = layout;
     this.#ledger = ledger;
-    this.#make = make;
+    this.#parts = parts;
+    this.#alarm = new Alarm(this, () => this.#run((nowMs) => this.#router.tick(nowMs)));
     this.start();
   }
 
   /** An object sleeps only when nothing waits and no timer is pending. */
   get isIdle(): boolean {
-    return this.isUp && this.#pendingTasks === 0 && !this.#timerDue;
+    return this.isUp && this.#pendingTasks === 0 && this.#timerMs === Infinity;
+  }
+
+  /** What its ledger says that does not balance; events under way and waiting, when all is quiet, are among it. */
+  get ledgerProblems(): readonly string[] {
+    const { problems, publishers, readers } = this.#router.ledger;
+    const { held } = publishers;
+    const { inFlight, queued } = readers;
+    const isQuiet = held === 0 && inFlight === 0 && queued === 0;
+    return isQuiet ? problems : [...problems, `${held} held, ${inFlight} in flight, ${queued} queued`];
+  }
+
+  /** Events that its ledger gives up for lost, or says were dropped. */
+  get ledgerLosses(): number {
+    const { readers, dropped } = this.#router.ledger;
+    return Object.values(dropped).reduce((sum, events) => sum + events, readers.unaccounted);
   }
 
   /**
@@ -58,18 +89,26 @@ export class RouterHost extends Process {
    * object awake); a router whose checkpoint is used must bear it all the same.
    */
   loseMemory(): void {
-    if (!this.isUp || this.#store.checkpoint !== undefined) return;
-    this.world.count("memory lost, sockets kept", this.name);
+    if (!this.isUp || this.store.checkpoint !== undefined) return;
+    this.world.count("eviction, sockets kept", this.name);
     this.sleep();
   }
 
+  /** The object is moved: memory and sockets go, and it starts again at once. */
+  evict(kind = "eviction, sockets closed"): void {
+    this.#isBackAtOnce = true;
+    this.crash(kind);
+    this.#isBackAtOnce = false;
+  }
+
   protected override boot(): void {
-    const { nowMs } = this.world;
+    const { nowMs } = this;
     const live = new Set(this.#trunks.keys());
     if (this.#witness !== undefined) live.add(this.#witness);
-    const options = { name: this.name, table: this.#table };
-    this.#router = this.#make(options, this.#store.read(), live, nowMs);
-    this.#timerDue = false;
+    const keeping = { policies: this.#layout.policiesOf(this.name), store: this.store };
+    const options = { name: this.name, table: this.#layout.table.version, keeping };
+    this.#router = this.#parts.makeRouter(options, this.store.read(), live, nowMs);
+    this.#timerMs = Infinity;
     this.#pendingTasks = 0;
     this.#gather = new Gather(
       (task) => {
@@ -82,13 +121,15 @@ export class RouterHost extends Process {
       () => this.#run((now) => this.#router.turn(now)),
     );
     if (this.#witness === undefined) this.#joinWitness();
+    this.#armAlarm();
     this.#gather.dueLater();
   }
 
   protected override crashed(): void {
     this.#trunks.clear();
     this.#witness = undefined;
-    this.world.after(this.world.random.between(1, 3_000), () => this.start());
+    const afterMs = this.#isBackAtOnce ? 0 : this.random.between(1, 3_000);
+    this.world.after(afterMs, () => this.start());
   }
 
   override opened(end: End): void {
@@ -114,40 +155,52 @@ export class RouterHost extends Process {
 
   #joinWitness(): void {
     this.#witness = `witness-${++this.#witnessCount}`;
-    this.#router.receive(this.#witness, encodeFrame(hello(WITNESS, this.#witnessCount, this.#table)));
+    const { version } = this.#layout.table;
+    this.#router.receive(this.#witness, encodeFrame(hello(WITNESS, this.#witnessCount, version)));
     this.#router.receive(this.#witness, encodeFrame(subscribe([""])));
   }
 
   #run(step: (nowMs: number) => readonly RouterEffect[]): void {
-    const effects = step(this.world.nowMs);
-    const steps = [() => this.#commit(effects)];
+    const effects = step(this.nowMs);
+    const sends: (() => void)[] = [];
     for (const effect of effects) {
       if (effect.type === "send") {
-        for (const id of effect.trunks) steps.push(() => this.#trunks.get(id)?.send(effect.bytes));
-      } else if (effect.type === "close") steps.push(() => this.#close(effect.trunk, effect.reason));
+        for (const id of effect.trunks) sends.push(() => this.#trunks.get(id)?.send(effect.bytes));
+      } else if (effect.type === "close") sends.push(() => this.#close(effect.trunk, effect.reason));
     }
-    this.effects(CRASH, steps);
-    if (this.isUp) this.#arm();
+    const { order = inOrder } = this.#parts;
+    this.effects(
+      CRASH,
+      order(() => this.#commit(effects), sends),
+    );
+    if (!this.isUp) return;
+    this.#arm();
+    this.#armAlarm();
   }
 
+  /** One transaction. When it fails nothing of it stands, and the object starts again from storage (rule 35). */
   #commit(effects: readonly RouterEffect[]): void {
+    const writes = effects.some(({ type }) => type === "persist");
+    if (writes && this.world.fault("storage error", STORAGE_ERROR, this.name)) {
+      return this.evict("restart after a storage error");
+    }
     for (const effect of effects) {
       if (effect.type === "persist") {
         this.note(() => `keeps ${JSON.stringify(effect.change)}`);
-        this.#store.apply(structuredClone(effect.change));
-      } else if (
-        effect.type === "send" &&
-        this.#witness !== undefined &&
-        effect.trunks.includes(this.#witness)
-      ) {
-        const frame = decodeFrame(effect.bytes);
-        if (frame.type !== "deliver") continue;
-        const last = frame.frames.at(-1)?.seq ?? frame.prev;
-        this.#witnessTook({ router: frame.router, incarnation: frame.incarnation, seq: last });
-        for (const one of frame.frames) this.#ledger.sequenced(this.name, frame.incarnation, one);
-        this.note(() => `sequenced ${frame.incarnation}/${frame.frames.map((f) => f.seq).join(",")}`);
+        this.store.apply(structuredClone(effect.change));
+      } else if (effect.type === "send" && this.#witness !== undefined) {
+        if (effect.trunks.includes(this.#witness)) this.#witnessed(effect.bytes);
       }
     }
+  }
+
+  #witnessed(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    if (frame.type !== "deliver") return;
+    const { router, incarnation, prev, frames } = frame;
+    this.#witnessTook({ router, incarnation, seq: frames.at(-1)?.seq ?? prev });
+    for (const one of frames) this.#ledger.sequenced(this.name, incarnation, one);
+    this.note(() => `sequenced ${incarnation}/${frames.map((f) => f.seq).join(",")}`);
   }
 
   /** The witness consumes at once: it must not keep the router awake. */
@@ -166,16 +219,22 @@ export class RouterHost extends Process {
     const end = this.#trunks.get(id);
     this.#trunks.delete(id);
     end?.close();
-    this.after(this.world.random.between(0, 40), () => this.#gone(id));
+    this.after(this.random.between(0, 40), () => this.#gone(id));
   }
 
   #arm(): void {
-    const deadlineMs = this.#router.deadlineMs;
-    if (deadlineMs === undefined || this.#timerDue) return;
-    this.#timerDue = true;
-    this.after(Math.max(1, deadlineMs - this.world.nowMs), () => {
-      this.#timerDue = false;
+    const deadlineMs = this.#router.deadlineMs ?? Infinity;
+    if (deadlineMs === Infinity || this.#timerMs <= deadlineMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = deadlineMs;
+    this.#timer = this.timer(deadlineMs, () => {
+      this.#timerMs = Infinity;
       this.#run((nowMs) => this.#router.tick(nowMs));
     });
+  }
+
+  #armAlarm(): void {
+    const { expiryMs } = this.#router;
+    if (expiryMs !== undefined) this.#alarm.set(expiryMs);
   }
 }

@@ -7,6 +7,7 @@ import type { SessionEffect } from "../../../src/protocol/session.ts";
 import { connect, type End, type LinkOptions } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import { Violation, type Timer, type World } from "../kit/world.ts";
+import { helloOfSomeRelease } from "./release.ts";
 import type { RouterHost } from "./router-host.ts";
 
 const CRASH = 0.0003;
@@ -22,12 +23,16 @@ export class SessionHost extends Process {
   readonly #session: JsonSession | NativeSession;
   readonly #link: LinkOptions;
   readonly #trunks = new Map<string, End>();
+  /** Trunks on which hello is said. */
+  readonly #greeted = new WeakSet<End>();
   readonly #gather: Gather;
   #peer: End | undefined;
   #timer: Timer | undefined;
   #timerMs = Infinity;
   /** Whether it died before its work was done. */
   isBroken = false;
+  /** Whether some router may have another table than it has: what its client sent before it went may go nowhere. */
+  isOutdated = false;
   /** Whether it closed its peer: what crosses with that is lost. */
   hasClosed = false;
 
@@ -67,14 +72,14 @@ export class SessionHost extends Process {
     if (end === this.#peer) return this.#input(message as string | Uint8Array);
     const router = end.tag as string;
     if (this.#trunks.get(router) !== end) return;
-    this.#session.trunkReceived(router, message as Uint8Array, this.world.nowMs);
+    this.#session.trunkReceived(router, message as Uint8Array, this.nowMs);
     this.#perform();
     if (this.isUp) this.#gather.due();
   }
 
   override closed(end: End): void {
     if (end === this.#peer) {
-      this.#session.closed(this.world.nowMs);
+      this.#session.closed(this.nowMs);
       return this.#gather.due();
     }
     const router = end.tag as string;
@@ -82,7 +87,7 @@ export class SessionHost extends Process {
   }
 
   #input(message: string | Uint8Array): void {
-    const { nowMs } = this.world;
+    const { nowMs } = this;
     const session = this.#session;
     if (session instanceof JsonSession) {
       if (typeof message === "string") session.text(message, nowMs);
@@ -95,7 +100,7 @@ export class SessionHost extends Process {
 
   #lost(router: string): void {
     this.#trunks.delete(router);
-    this.#session.trunkLost(router, this.world.nowMs);
+    this.#session.trunkLost(router, this.nowMs);
     this.#perform();
   }
 
@@ -125,21 +130,32 @@ export class SessionHost extends Process {
         return;
       }
       case "openTrunk":
-        this.after(this.world.random.between(0, 30), () => this.#open(effect.router));
+        this.after(this.random.between(0, 30), () => this.#open(effect.router));
         return;
       case "sendTrunk":
-        this.#trunks.get(effect.router)?.send(effect.bytes);
-        return;
+        return this.#sendTrunk(effect.router, effect.bytes);
       case "closeTrunk":
         this.#trunks.get(effect.router)?.close();
         this.#trunks.delete(effect.router);
         return;
       case "log":
-        throw new Violation("nobody sends logs in this world");
+      case "member":
+        throw new Violation(`nobody asks for ${effect.type} in this world`);
+      // What Membership hears of a JSON v1 client.
+      case "acked":
+        return;
       case "done":
         this.crash("end");
         this.isBroken = false;
     }
+  }
+
+  #sendTrunk(router: string, bytes: Uint8Array): void {
+    const end = this.#trunks.get(router);
+    if (end === undefined) return;
+    const isHello = !this.#greeted.has(end);
+    this.#greeted.add(end);
+    end.send(isHello ? helloOfSomeRelease(this.world, bytes, this.name) : bytes);
   }
 
   #open(router: string): void {
@@ -157,9 +173,9 @@ export class SessionHost extends Process {
     this.#timer?.cancel();
     this.#timerMs = deadlineMs;
     if (deadlineMs === Infinity) return;
-    this.#timer = this.after(Math.max(1, deadlineMs - this.world.nowMs), () => {
+    this.#timer = this.timer(deadlineMs, () => {
       this.#timerMs = Infinity;
-      this.#session.tick(this.world.nowMs);
+      this.#session.tick(this.nowMs);
       this.#perform();
     });
   }

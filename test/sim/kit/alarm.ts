@@ -19,8 +19,8 @@ export class Alarm {
     this.#timer?.cancel();
     this.#atMs = atMs;
     if (atMs === undefined) return;
-    const { world } = this.#owner;
-    this.#timer = world.after(atMs - world.nowMs, () => {
+    const { world, nowMs } = this.#owner;
+    this.#timer = world.after(atMs - nowMs, () => {
       this.#atMs = undefined;
       this.#owner.start();
       this.#fire();

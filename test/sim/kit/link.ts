@@ -12,6 +12,8 @@ export interface LinkOptions {
   readonly lossProbability: number;
   /** Probability that a message towards the server arrives twice. */
   readonly repeatProbability?: number;
+  /** Probability that a message, and so all behind it, is held up for long. */
+  readonly stallProbability?: number;
   /** Longest time until a side learns that the connection is lost, ms. */
   readonly noticeMsMax?: number;
 }
@@ -75,9 +77,13 @@ export class End {
   #deliver(message: unknown): void {
     const { world } = this.owner;
     const { peer } = this;
-    const timer = world.after(this.#arrivalMs() - world.nowMs, () => {
+    const sentMs = world.nowMs;
+    const timer = world.after(this.#arrivalMs() - sentMs, () => {
       this.#inFlight.shift();
-      if (peer.isOpen && peer.owner.isUp) peer.owner.received(peer, message);
+      if (!peer.isOpen || !peer.owner.isUp) return;
+      if (sentMs < peer.owner.latestSentMs) world.count("reorder between connections");
+      else peer.owner.latestSentMs = sentMs;
+      peer.owner.received(peer, message);
     });
     this.#inFlight.push(timer);
   }
@@ -85,18 +91,22 @@ export class End {
   /** Not before what was sent earlier. */
   #arrivalMs(): number {
     const { world } = this.owner;
-    const [min, max] = this.options.delayMs;
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, world.nowMs + world.random.between(min, max));
+    const { delayMs, stallProbability = 0 } = this.options;
+    const stallMs = world.fault("long delay", stallProbability, this.owner.name)
+      ? this.owner.random.between(500, 5_000)
+      : 0;
+    const arrivalMs = world.nowMs + this.owner.random.between(...delayMs) + stallMs;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, arrivalMs);
     return this.#lastArrivalMs;
   }
 
   /** Keeps a random part, from the oldest on, of what this side has on its way; then this side learns of the loss. */
   #lose(): void {
     const { world } = this.owner;
-    const kept = world.random.between(0, this.#inFlight.length);
+    const kept = this.owner.random.between(0, this.#inFlight.length);
     for (const timer of this.#inFlight.splice(kept)) timer.cancel();
-    const isLate = world.random.chance(0.2);
-    const noticeMs = world.random.between(0, isLate ? (this.options.noticeMsMax ?? 0) : 50);
+    const isLate = this.owner.random.chance(0.2);
+    const noticeMs = this.owner.random.between(0, isLate ? (this.options.noticeMsMax ?? 0) : 50);
     this.#learn(Math.max(world.nowMs + noticeMs, this.peer.#lastArrivalMs));
   }
 
@@ -127,5 +137,5 @@ export function cutOne(world: World, process: Process): void {
   const ends = [...process.ends].filter((end) => end.isAlive);
   if (ends.length === 0) return;
   world.count("connection cut", process.name);
-  world.random.pick(ends).cut();
+  process.random.pick(ends).cut();
 }

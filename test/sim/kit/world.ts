@@ -24,25 +24,50 @@ export interface WorldOptions {
   readonly seed: number;
   /** Receives each line of the trace; without it no line is made. */
   readonly trace?: (line: string) => void;
+  /** The only happenings that take place, by their numbers; all of them without it. */
+  readonly only?: ReadonlySet<number>;
+  /** Is told of each happening that takes place. */
+  readonly happened?: (number: number) => void;
 }
+
+/** What a seed brought about: its faults, and what went on besides, by kind. */
+export interface Tally {
+  readonly faults: ReadonlyMap<string, number>;
+  readonly figures: ReadonlyMap<string, number>;
+}
+
+/** Part of the kinds of faults that a seed leaves out, so that rare ones are seen without the common ones. */
+const LEFT_OUT = 0.2;
 
 /** 2026-11-20T12:58:00Z: two minutes before an hour, so that most runs cross one. */
 const START_MS = 1_795_179_480_000;
 
-export class World {
+export class World implements Tally {
   readonly random: Random;
-  /** Counts by kind of fault. */
+  /** Decides on faults alone, so that leaving one out changes as little else as can be. */
+  readonly #chance: Random;
+  readonly #seed: number;
+  readonly #isLeftOut = new Map<string, boolean>();
+  /** Counts by kind of fault, and of what went on besides. */
   readonly faults = new Map<string, number>();
+  readonly figures = new Map<string, number>();
   /** Scales the probability of every fault; 0 makes the world quiet. */
   faultScale = 1;
+  readonly #only: ReadonlySet<number> | undefined;
+  readonly #happened: ((number: number) => void) | undefined;
+  #happenings = 0;
   #nowMs = START_MS;
   #order = 0;
   readonly #heap: Event[] = [];
   readonly #trace: ((line: string) => void) | undefined;
 
-  constructor({ seed, trace }: WorldOptions) {
+  constructor({ seed, trace, only, happened }: WorldOptions) {
+    this.#seed = seed;
     this.random = new Random(seed);
+    this.#chance = new Random(seed ^ 0x5eed);
     this.#trace = trace;
+    this.#only = only;
+    this.#happened = happened;
   }
 
   get nowMs(): number {
@@ -56,17 +81,51 @@ export class World {
     return { cancel: () => (event.run = undefined) };
   }
 
+  /** Randomness under a name, by the seed. */
+  randomOf(name: string): Random {
+    let hash = this.#seed;
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+    return new Random(hash);
+  }
+
+  /**
+   * Whether the next happening takes place: a fault, an accident, a step of the traffic. They are numbered as they
+   * come up, so that a failing seed can be run again with a few of them only (shrink.ts).
+   */
+  happens(): boolean {
+    const number = this.#happenings++;
+    if (this.#only?.has(number) === false) return false;
+    this.#happened?.(number);
+    return true;
+  }
+
   /** Whether a fault of this kind happens now; counts it. */
   fault(kind: string, probability: number, who = ""): boolean {
-    if (this.faultScale === 0 || !this.random.chance(probability * this.faultScale)) return false;
+    if (this.faultScale === 0 || !this.#chance.chance(probability * this.faultScale)) return false;
+    if (this.isLeftOut(kind) || !this.happens()) return false;
     this.count(kind, who);
     return true;
   }
 
-  /** Counts a fault that the caller brings about. */
-  count(kind: string, who = ""): void {
+  /** Whether this seed does without faults of this kind. */
+  isLeftOut(kind: string): boolean {
+    let isLeftOut = this.#isLeftOut.get(kind);
+    if (isLeftOut === undefined) {
+      isLeftOut = this.randomOf(kind).chance(LEFT_OUT);
+      this.#isLeftOut.set(kind, isLeftOut);
+    }
+    return isLeftOut;
+  }
+
+  /** Adds to a figure of what went on. */
+  tally(figure: string, amount = 1): void {
+    this.figures.set(figure, (this.figures.get(figure) ?? 0) + amount);
+  }
+
+  /** Counts a fault that the caller brings about; it stands in the trace when somebody is named. */
+  count(kind: string, who?: string): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
-    this.note(`!! ${kind}`, () => who);
+    if (who !== undefined) this.note(`!! ${kind}`, () => who);
   }
 
   /** A line of the trace. `text` is called only when somebody listens. */

@@ -160,7 +160,7 @@ export class LoggerHost extends Process {
 
   /** The platform starts an object again when it is asked for; here it comes by itself. */
   protected override crashed(): void {
-    this.world.after(this.world.random.between(1, 3_000), () => this.start());
+    this.world.after(this.random.between(1, 3_000), () => this.start());
   }
 
   #turn(input?: LoggerInput<End>): void {

@@ -101,7 +101,7 @@ export class SessionHost extends Process {
   #effect(trunk: Trunk, effect: LinkEffect): void {
     switch (effect.type) {
       case "open":
-        this.after(effect.afterMs + this.world.random.between(0, 20), () => this.#open(trunk));
+        this.after(effect.afterMs + this.random.between(0, 20), () => this.#open(trunk));
         return;
       case "send":
         trunk.end?.send(effect.frame);

@@ -102,11 +102,11 @@ export class ShipperHost extends Process {
     this.#engine = new Shipper(this.#state);
     this.#end = undefined;
     this.#timer = undefined;
-    this.after(this.world.random.between(0, 50), () => this.#connect());
+    this.after(this.random.between(0, 50), () => this.#connect());
   }
 
   protected override crashed(): void {
-    this.world.after(this.world.random.between(10, 5_000), () => this.start());
+    this.world.after(this.random.between(10, 5_000), () => this.start());
   }
 
   override received(end: End, message: unknown): void {
@@ -122,7 +122,7 @@ export class ShipperHost extends Process {
     if (end !== this.#end) return;
     this.#end = undefined;
     this.#engine.disconnected();
-    this.after(this.world.random.between(0, 500), () => this.#connect());
+    this.after(this.random.between(0, 500), () => this.#connect());
   }
 
   #connect(): void {
@@ -141,7 +141,7 @@ export class ShipperHost extends Process {
   /** Offers what there is room for, and waits for the engine's next deadline. */
   #goOn(): void {
     if (this.#engine.hasRoom && this.#position < this.total) {
-      this.after(this.world.random.between(0, 30), () => {
+      this.after(this.random.between(0, 30), () => {
         if (this.#engine.hasRoom && this.#position < this.total) this.#run(this.#offer());
       });
     }
@@ -154,7 +154,7 @@ export class ShipperHost extends Process {
   }
 
   #offer(): ShipperEffect[] {
-    const { random } = this.world;
+    const { random } = this;
     const from = this.#position;
     const to = Math.min(this.total, from + random.between(1, 6));
     const streams = random.chance(0.5) ? STREAMS : [random.pick(STREAMS)];
@@ -233,6 +233,6 @@ export class ShipperHost extends Process {
     this.#end?.close();
     this.#end = undefined;
     this.#engine.disconnected();
-    this.after(this.world.random.between(100, 5_000), () => this.#connect());
+    this.after(this.random.between(100, 5_000), () => this.#connect());
   }
 }
