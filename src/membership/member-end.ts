@@ -42,7 +42,10 @@ export interface MemberEndOptions {
 const TRUNK_CONNECTIONS = 2 ** 20;
 
 interface OwnJoin {
-  readonly id: number;
+  /** The peer's id of it. */
+  id: number;
+  /** Ours: a peer may ask twice under one id, and each is answered. */
+  readonly trunkId: number;
   readonly member: Member;
   isConfirmed: boolean;
 }
@@ -54,6 +57,7 @@ export class MemberEnd {
   #retryMs = 0;
   #retryAtMs = Infinity;
   #join: OwnJoin | undefined;
+  #joins = 0;
   #isWatching = false;
   /** Whether the view has come on this trunk since it was asked for. */
   #isCurrent = false;
@@ -100,7 +104,12 @@ export class MemberEnd {
       return this.#reply({ type: "error", id, code: error.code, message: error.message });
     }
     const { nodeId } = this.#options;
-    this.#join = { id, member: { name, nodeType, nodeId }, isConfirmed: false };
+    if (this.#join?.isConfirmed === true) {
+      this.#join.id = id;
+      return this.#replyJoined(this.#join);
+    }
+    const member = { name, nodeType, nodeId };
+    this.#join = { id, trunkId: ++this.#joins, member, isConfirmed: false };
     this.#heardMs = nowMs;
     this.#say(this.#joinBytes(this.#join));
   }
@@ -215,18 +224,22 @@ export class MemberEnd {
     }
   }
 
-  #confirmed(frame: FrameOf<"joined">): void {
-    if (this.#join === undefined || this.#join.isConfirmed) return;
+  #confirmed({ id }: FrameOf<"joined">): void {
+    if (this.#join?.trunkId !== id || this.#join.isConfirmed) return;
     this.#join.isConfirmed = true;
-    const options = { ...frame.options, heartbeatMs: LIMITS.heartbeatMs };
-    this.#reply({ ...frame, id: this.#join.id, options });
+    this.#replyJoined(this.#join);
+  }
+
+  #replyJoined({ id, member: { nodeId } }: OwnJoin): void {
+    this.#reply({ type: "joined", id, nodeId, options: { heartbeatMs: LIMITS.heartbeatMs } });
   }
 
   #refused(frame: FrameOf<"error">): void {
     if (frame.id !== undefined) {
-      if (this.#join?.id !== frame.id) return;
+      if (this.#join?.trunkId !== frame.id) return;
+      const { id } = this.#join;
       this.#join = undefined;
-      return this.#reply(frame);
+      return this.#reply({ ...frame, id });
     }
     // A newer connection of the peer speaks for its node; every other reason may pass.
     if (frame.code === "superseded") this.peerGone();
@@ -258,8 +271,8 @@ export class MemberEnd {
     this.#reply(frame);
   }
 
-  #joinBytes({ id, member }: OwnJoin): Uint8Array {
-    return encodeFrame(joinFrame(id, member, this.#options.liveness));
+  #joinBytes({ trunkId, member }: OwnJoin): Uint8Array {
+    return encodeFrame(joinFrame(trunkId, member, this.#options.liveness));
   }
 
   #watchBytes(): Uint8Array {

@@ -202,6 +202,7 @@ export class NativeSession extends Session {
         return this.effect({ type: "log", frame });
       case "join":
       case "watch":
+        this.#charge(nowMs);
         return this.member(frame);
       case "credit":
         return this.credit(frame.position.router, encodeFrame(frame));

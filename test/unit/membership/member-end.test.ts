@@ -48,7 +48,7 @@ function joined(liveness: Liveness = "heartbeat") {
   const r = rig(liveness);
   r.end.join(JOIN, 0);
   r.end.opened(0);
-  r.receive({ type: "joined", id: 4, nodeId: "node-1-a", options: {} });
+  r.receive({ type: "joined", id: 1, nodeId: "node-1-a", options: {} });
   r.take();
   return r;
 }
@@ -62,10 +62,10 @@ describe("the session's end of the membership trunk", () => {
     end.opened(0);
     expect(take()).toEqual([
       { type: "hello", versions: [1, 1], instance: instance(1), connection: 3 * 2 ** 20 + 1, options: {} },
-      { ...JOIN, options: { nodeId: "node-1-a", liveness: "heartbeat" } },
+      { ...JOIN, id: 1, options: { nodeId: "node-1-a", liveness: "heartbeat" } },
       { type: "beat" },
     ]);
-    receive({ type: "joined", id: 4, nodeId: "node-1-a", options: {} });
+    receive({ type: "joined", id: 1, nodeId: "node-1-a", options: {} });
     expect(take()).toEqual([
       { reply: { type: "joined", id: 4, nodeId: "node-1-a", options: { heartbeatMs: LIMITS.heartbeatMs } } },
     ]);
@@ -81,6 +81,24 @@ describe("the session's end of the membership trunk", () => {
       expect(take()).toMatchObject([{ reply: { type: "error", id: 9, code } }]);
     }
     expect(end.member).toMatchObject({ name: "node-1" });
+  });
+
+  it("M-2 a join that is repeated is answered by the session; two at once are told apart", () => {
+    const { end, take, receive } = joined();
+    end.join({ ...JOIN, id: 8 }, 0);
+    expect(take()).toMatchObject([{ reply: { type: "joined", id: 8, nodeId: "node-1-a" } }]);
+    const two = rig();
+    two.end.join(JOIN, 0);
+    two.end.opened(0);
+    two.end.join({ ...JOIN, id: 5 }, 0);
+    two.take();
+    // What is said of the first one is no news of the second.
+    two.receive({ type: "error", id: 1, code: "duplicate_node", message: "" });
+    expect([two.take(), two.end.member?.name]).toEqual([[], "node-1"]);
+    two.receive({ type: "joined", id: 2, nodeId: "node-1-a", options: {} });
+    expect(two.take()).toMatchObject([{ reply: { type: "joined", id: 5 } }]);
+    receive({ type: "error", id: 1, code: "duplicate_node", message: "" });
+    expect(take()).toMatchObject([{ reply: { type: "error", id: 8 } }]);
   });
 
   it("M-4 T-8 beats when the peer is heard, twice in an interval at most, and never without it", () => {
@@ -118,7 +136,7 @@ describe("the session's end of the membership trunk", () => {
       { name: "node-1" },
     ]);
     // The peer has its answer.
-    end.received(encodeFrame({ type: "joined", id: 4, nodeId: "node-1-a", options: {} }), 5_100);
+    end.received(encodeFrame({ type: "joined", id: 1, nodeId: "node-1-a", options: {} }), 5_100);
     expect(take()).toEqual([]);
   });
 
@@ -154,9 +172,9 @@ describe("the session's end of the membership trunk", () => {
 
   it("M-3 a duplicate is told to the peer, which may join again; its trunk does not by itself", () => {
     const { end, take, receive } = joined();
-    const error = { type: "error", id: 4, code: "duplicate_node", message: "other" } as const;
+    const error = { type: "error", id: 1, code: "duplicate_node", message: "other" } as const;
     receive(error);
-    expect(take()).toEqual([{ reply: error }]);
+    expect(take()).toEqual([{ reply: { ...error, id: 4 } }]);
     expect(end.member).toBeUndefined();
     end.heard(60_000);
     end.lost(60_001);
