@@ -19,5 +19,5 @@ const ESTABLISHED = new Set(["S1", "S2", "S3", "SF", "RSTO", "RSTR"]);
 /** States in which the originator got nowhere. */
 const FAILED = new Set(["S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"]);
 
-export const isEstablished = (state: unknown): boolean => ESTABLISHED.has(String(state));
-export const isFailedAttempt = (state: unknown): boolean => FAILED.has(String(state));
+export const isEstablished = (state: string): boolean => ESTABLISHED.has(state);
+export const isFailedAttempt = (state: string): boolean => FAILED.has(state);

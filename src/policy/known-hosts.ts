@@ -1,8 +1,8 @@
 /** Hosts that have held a connection, shared over the cluster: the log `known_hosts` names each once. */
 import { formatAddress } from "../data/address.ts";
-import { toJs } from "../sdk/values.ts";
 import { CONN_SUMMARY, CONN_TYPES, isEstablished } from "./conn.ts";
 import { knownScript } from "./known.ts";
+import { textOf } from "./text.ts";
 
 export default knownScript({
   stream: "known_hosts",
@@ -12,7 +12,7 @@ export default knownScript({
     zeek.on(
       CONN_SUMMARY,
       (originator, _1, responder, _2, state) => {
-        if (!isEstablished(toJs(state))) return;
+        if (!isEstablished(textOf(state))) return;
         for (const host of [originator, responder]) seen(formatAddress(host.bytes), host);
       },
       { types: CONN_TYPES },

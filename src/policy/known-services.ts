@@ -1,9 +1,9 @@
 /** Services that have answered, shared over the cluster: the log `known_services` names each host and port once. */
 import { formatAddress } from "../data/address.ts";
 import { formatPort } from "../data/port.ts";
-import { toJs } from "../sdk/values.ts";
 import { CONN_SUMMARY, CONN_TYPES, isEstablished } from "./conn.ts";
 import { knownScript } from "./known.ts";
+import { textOf } from "./text.ts";
 
 export default knownScript({
   stream: "known_services",
@@ -13,7 +13,7 @@ export default knownScript({
     zeek.on(
       CONN_SUMMARY,
       (_1, _2, host, port, state, service) => {
-        if (!isEstablished(toJs(state)) || toJs(service) === "") return;
+        if (!isEstablished(textOf(state)) || textOf(service) === "") return;
         seen(`${formatAddress(host.bytes)} ${formatPort(port)}`, [host, port, service]);
       },
       { types: CONN_TYPES },

@@ -7,6 +7,7 @@ import type { Script } from "../script/define.ts";
 import { defineScript } from "../script/define.ts";
 import type { Argument } from "../sdk/values.ts";
 import type { Zeek } from "../script/zeek.ts";
+import { textOf } from "./text.ts";
 
 /** A kind of thing to know. */
 export interface Known {
@@ -67,8 +68,4 @@ export function knownScript(known: Known): Script {
       }
     });
   });
-}
-
-function textOf(value: Value): string {
-  return value.type === "string" && typeof value.value === "string" ? value.value : "";
 }

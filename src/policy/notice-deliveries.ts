@@ -2,9 +2,10 @@
  * What leaves the cluster because of a notice: e-mail, pages, webhooks. Each is kept until it is delivered, and tried
  * again from a schedule, which a node that dies or sleeps does not lose; so one may arrive twice, and none is forgotten.
  */
-import { toJs } from "../sdk/values.ts";
+import { count } from "../data/value.ts";
 import type { Zeek } from "../script/zeek.ts";
 import type { Notice, NoticeAction } from "./notice.ts";
+import { textOf } from "./text.ts";
 
 /** Sends one; rejects when it was not taken. */
 export type Channel = (notice: Notice) => Promise<void>;
@@ -13,7 +14,7 @@ export type Channels = Readonly<Partial<Record<ChannelName, Channel>>>;
 
 const RETRY = "Notice::deliver";
 const PREFIX = "delivery/";
-const NEXT = "next delivery";
+const LAST = "last delivery";
 const TIMEOUT_MS = 10_000;
 /** The wait behind each try: the last one is repeated. */
 const RETRY_MS = [30_000, 60_000, 300_000, 900_000, 3_600_000] as const;
@@ -34,7 +35,7 @@ export class Deliveries {
   constructor(zeek: Zeek, channels: Channels) {
     this.#zeek = zeek;
     this.#channels = channels;
-    zeek.on(RETRY, (id) => this.#try(String(toJs(id))), { types: ["string"] });
+    zeek.on(RETRY, (id) => this.#try(textOf(id)), { types: ["string"] });
   }
 
   send(channel: ChannelName, notice: Notice): void {
@@ -42,9 +43,10 @@ export class Deliveries {
       this.#zeek.clusterLog(`notice ${notice.note}: no way to send ${channel} is set up`);
       return;
     }
-    const next = Number(toJs(this.#zeek.state.get(NEXT) ?? ({ type: "count", value: 0n } as const)));
-    const id = String(next).padStart(12, "0");
-    this.#zeek.state.set(NEXT, { type: "count", value: BigInt(next + 1) });
+    const last = this.#zeek.state.get(LAST);
+    const number = (last?.type === "count" ? last.value : 0n) + 1n;
+    this.#zeek.state.set(LAST, count(number));
+    const id = String(number);
     this.#keep(id, { channel, notice, tries: 0 });
     this.#try(id);
   }
@@ -78,6 +80,6 @@ export class Deliveries {
 
   #kept(id: string): Delivery | undefined {
     const value = this.#zeek.state.get(PREFIX + id);
-    return value === undefined ? undefined : (JSON.parse(String(toJs(value))) as Delivery);
+    return value === undefined ? undefined : (JSON.parse(textOf(value)) as Delivery);
   }
 }

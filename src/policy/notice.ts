@@ -6,7 +6,8 @@ import { none, string, type Value } from "../data/value.ts";
 import { formatAddress } from "../data/address.ts";
 import { defineScript, type Script } from "../script/define.ts";
 import type { ArgumentType, Zeek } from "../script/zeek.ts";
-import { interval, toJs, type Argument } from "../sdk/values.ts";
+import { interval, type Argument } from "../sdk/values.ts";
+import { textOf } from "./text.ts";
 import { Deliveries, type Channels } from "./notice-deliveries.ts";
 
 /** What the manager may do about a notice. `drop` blocks its source: an event for NetControl. */
@@ -82,10 +83,10 @@ export function noticeScript(options: NoticeOptions = {}): Script {
       { types: TYPES },
     );
     zeek.on(CLUSTER_NOTICE, (...args) => void (decides() && decide(zeek, args)), { types: TYPES });
-    zeek.on(BEGIN, (key, forMs) => suppress(zeek, String(toJs(key)), Number(forMs.ns / NS_PER_MS)), {
+    zeek.on(BEGIN, (key, forMs) => suppress(zeek, textOf(key), Number(forMs.ns / NS_PER_MS)), {
       types: ["string", "timespan"],
     });
-    zeek.on(END, (key) => void zeek.state.delete(String(toJs(key))), { types: ["string"] });
+    zeek.on(END, (key) => void zeek.state.delete(textOf(key)), { types: ["string"] });
 
     function decide(on: Zeek, args: readonly Value[]): void {
       const notice = noticeOf(args);
@@ -120,10 +121,6 @@ function noticeOf(args: readonly Value[]): Notice {
     identifier: textOf(identifier),
     suppressForMs: suppressFor?.type === "timespan" ? Number(suppressFor.ns / NS_PER_MS) : 0,
   };
-}
-
-function textOf(value: Value | undefined): string {
-  return value === undefined ? "" : String(toJs(value));
 }
 
 function recordOf(notice: Notice, actions: readonly NoticeAction[]): Readonly<Record<string, Argument>> {

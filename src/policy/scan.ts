@@ -8,9 +8,9 @@ import { formatPort } from "../data/port.ts";
 import { defineScript } from "../script/define.ts";
 import type { Zeek } from "../script/zeek.ts";
 import { enumValue } from "../data/value.ts";
-import { toJs } from "../sdk/values.ts";
 import { CONN_SUMMARY, CONN_TYPES, isFailedAttempt } from "./conn.ts";
 import { raiseNotice } from "./notice.ts";
+import { textOf } from "./text.ts";
 
 /** What makes a scan. */
 export interface ScanOptions {
@@ -31,7 +31,7 @@ export function scanScript(options: Partial<ScanOptions> = {}) {
     zeek.on(
       CONN_SUMMARY,
       (scanner, _, victim, port, state) => {
-        if (zeek.localNodeType() !== "WORKER" || !isFailedAttempt(toJs(state))) return;
+        if (zeek.localNodeType() !== "WORKER" || !isFailedAttempt(textOf(state))) return;
         zeek.publishHrw("proxy", scanner, "Scan::attempt", scanner, victim, port);
       },
       { types: CONN_TYPES },
@@ -55,7 +55,7 @@ export function scanScript(options: Partial<ScanOptions> = {}) {
       },
       { types: ["address", "address", "port"] },
     );
-    zeek.on(EXPIRE, (key) => zeek.state.delete(String(toJs(key))) && undefined, { types: ["string"] });
+    zeek.on(EXPIRE, (key) => zeek.state.delete(textOf(key)) && undefined, { types: ["string"] });
   });
 }
 
@@ -71,7 +71,7 @@ function count(zeek: Zeek, key: string, thing: string, threshold: number, interv
 
 function textsOf(value: Value | undefined): Set<string> {
   if (value?.type !== "set") return new Set();
-  return new Set(value.elements.map((element) => String(toJs(element))));
+  return new Set(value.elements.map((element) => textOf(element)));
 }
 
 function notice(zeek: Zeek, note: string, msg: string, src: AddressValue, suppressForMs: number): void {

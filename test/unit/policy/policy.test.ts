@@ -45,11 +45,8 @@ describe("known hosts and services", () => {
     expect(known(all.node("worker-2"), "10.0.0.1")).toBe(1);
     feed(all, "worker-2", conn("10.0.0.1", "10.0.0.3"));
     feed(all, "worker-1", conn("10.0.0.3", "10.0.0.2"));
-    expect(
-      logsOf(all, "known_hosts")
-        .map(({ host }) => host)
-        .toSorted(),
-    ).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    const hosts = logsOf(all, "known_hosts").map(({ host }) => host);
+    expect([hosts.length, new Set(hosts)]).toEqual([3, new Set(["10.0.0.1", "10.0.0.2", "10.0.0.3"])]);
   });
 
   test("[D12] with several proxies an update reaches every worker once: each key has one proxy, and that tells all", () => {
@@ -93,8 +90,8 @@ describe("known hosts and services", () => {
     feed(all, "worker-2", conn("10.0.0.1", "10.0.0.2", "53/udp", "SF", "dns"));
     expect(
       logsOf(all, "known_services")
-        .map(({ ts: _, ...rest }) => rest)
-        .toSorted((a, b) => String(a["port_num"]).localeCompare(String(b["port_num"]))),
+        .map(({ host, port_num, port_proto, service }) => ({ host, port_num, port_proto, service }))
+        .toSorted((a, b) => String(a.port_num).localeCompare(String(b.port_num))),
     ).toEqual([
       { host: "10.0.0.2", port_num: "443", port_proto: "tcp", service: "ssl" },
       { host: "10.0.0.2", port_num: "53", port_proto: "udp", service: "dns" },
