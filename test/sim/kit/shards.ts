@@ -1,4 +1,5 @@
 /** Runs many seeds of a world, in as many threads as there are processors, a few seeds at a time. */
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 
 /** What many seeds brought about, and the lowest seed that failed. */
@@ -33,7 +34,9 @@ export async function runShards(
 }
 
 async function runThread(world: string, take: () => Shard | undefined, sum: Sum): Promise<void> {
-  const thread = new Worker(`${import.meta.dirname}/shard-thread.ts`, { workerData: world });
+  const thread = new Worker(fileURLToPath(new URL("./shard-thread.ts", import.meta.url).href), {
+    workerData: world,
+  });
   const done = Promise.withResolvers<void>();
   const next = () => {
     const shard = take();
