@@ -37,7 +37,7 @@ export interface AcceptedHandlers extends PeerHandlers {
   /** Whether it may come in. */
   accept(visitor: Visitor): boolean | Promise<boolean>;
   /** It has published this; the answer is what may go on to other peers of the router. */
-  arrived(peer: AcceptedPeer, segments: readonly Segment[]): readonly Segment[];
+  arrived(peer: AcceptedPeer, frame: FrameOf<"publish">): readonly Segment[];
   /** Whether it may be sent what another one has published. */
   readonly isSelective: boolean;
   offers(segment: Segment, to: AcceptedPeer, publisher: InstanceId): boolean;
@@ -297,8 +297,9 @@ export class AcceptedPeer implements Peer {
 
   /** Without a receipt: the router does not count the readers inside this endpoint. */
   #shown(bytes: Uint8Array): Uint8Array {
-    const { type, seq, repeat, segments } = decodeFrame(bytes) as FrameOf<"publish">;
-    return encodeFrame({ type, seq, repeat, segments: this.#options.handlers.arrived(this, segments) });
+    const frame = decodeFrame(bytes) as FrameOf<"publish">;
+    const { type, seq, repeat } = frame;
+    return encodeFrame({ type, seq, repeat, segments: this.#options.handlers.arrived(this, frame) });
   }
 
   #selected(bytes: Uint8Array): Uint8Array {

@@ -5,14 +5,15 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { FabricEvent } from "../protocol/event.ts";
-import { ENCODING, type InstanceId, type Segment } from "../protocol/frame.ts";
+import { ENCODING, type FrameOf, type InstanceId, type Segment } from "../protocol/frame.ts";
+import { RepeatFilter } from "../protocol/repeat-filter.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import { decodeSegment, encodeEvents } from "../protocol/transcode.ts";
 import type { EventRun } from "../sdk/event-run.ts";
 import type { AcceptedPeer } from "./accepted-peer.ts";
 import type { DialledPeer } from "./dialled-peer.ts";
 import { keyOf, mayPass, originOf, withOrigin, withoutOrigin, type Origin } from "./link.ts";
-import type { Outbound, Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RouterHost } from "./router-host.ts";
 import { SourceTrunk } from "./source-trunk.ts";
@@ -46,6 +47,7 @@ export class Exchange {
   readonly id: InstanceId;
   readonly counts: ExchangeCounts = { relayed: 0, repeats: 0, tooFar: 0, dropped: 0 };
   readonly #rules: Rules;
+  readonly #repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
   readonly #seen = new RecentSet(LIMITS.endpointSeenMax);
   readonly #dialled = new Set<DialledPeer>();
   readonly #accepted = new Set<AcceptedPeer>();
@@ -96,12 +98,18 @@ export class Exchange {
   publish(topic: Topic, event: FabricEvent): void {
     const origin: Origin = { publisher: this.id, number: ++this.#lastNumber, path: [this.id] };
     const stamped = withOrigin(event, origin);
-    this.#toDialled(topic, stamped, origin, undefined);
-    this.#toRouter(topic, stamped, this.id);
+    const isSentOut = this.#toDialled(topic, stamped, origin, undefined);
+    const isSentIn = this.#toRouter(topic, stamped, this.id);
+    // What cannot be sent is told, whether there is somebody to send it to or not.
+    if (!isSentIn && !isSentOut) assertSize(stamped);
   }
 
-  /** A peer that has dialled published this; answers with what may go on to others that have. */
-  arrivedIn(peer: AcceptedPeer, segments: readonly Segment[]): readonly Segment[] {
+  /**
+   * A peer that has dialled published this; answers with what may go on to others that have: nothing of what was
+   * published before and is sent again.
+   */
+  arrivedIn(peer: AcceptedPeer, { seq, segments }: FrameOf<"publish">): readonly Segment[] {
+    if (this.#repeats.isRepeat(peer.source, seq)) return [];
     return segments.flatMap((segment) => {
       const { topic } = segment;
       const events = decodeSegment(segment)
@@ -158,22 +166,28 @@ export class Exchange {
     return stamped;
   }
 
-  #toDialled(topic: Topic, event: FabricEvent, { path }: Origin, from: Peer | undefined): void {
+  /** Whether there was anybody to send it to, as `#toRouter`. */
+  #toDialled(topic: Topic, event: FabricEvent, { path }: Origin, from: Peer | undefined): boolean {
+    let isSent = false;
     for (const to of this.#dialled) {
       if (to === from || !to.isPeered || !to.isWanted(topic)) continue;
       if (to.id !== undefined && path.includes(to.id)) continue;
-      if (this.#rules.offers(topic, to, from)) this.#attempt(() => (to as Outbound).send(topic, event));
+      if (!this.#rules.offers(topic, to, from)) continue;
+      this.#attempt(() => to.send(topic, event));
+      isSent = true;
     }
+    return isSent;
   }
 
-  #toRouter(topic: Topic, event: FabricEvent, source: InstanceId): void {
-    if (this.#accepted.size === 0) return;
+  #toRouter(topic: Topic, event: FabricEvent, source: InstanceId): boolean {
+    if (this.#accepted.size === 0) return false;
     let trunk = this.#trunks.get(source);
     if (trunk === undefined) {
       trunk = new SourceTrunk(this.host(), source);
       this.#trunks.set(source, trunk);
     }
     this.#attempt(() => trunk.push(topic, event));
+    return true;
   }
 
   /** A peer that takes too little is left out, as Broker does; what cannot be sent to anybody is the caller's. */
@@ -185,4 +199,10 @@ export class Exchange {
       this.counts.dropped++;
     }
   }
+}
+
+function assertSize(event: FabricEvent): void {
+  const bytes = encodeEvents([event]).length;
+  if (bytes <= LIMITS.eventBytesMax) return;
+  throw new FabricError("too_large", `event has ${bytes} bytes, at most ${LIMITS.eventBytesMax} are allowed`);
 }
