@@ -21,7 +21,8 @@ import {
 } from "./client.ts";
 import type { LoadTarget } from "./plan.ts";
 
-const WINDOW_BYTES = LIMITS.readerWindowBytes;
+/** What the bench keeps on its way fits: a router that had to let readers wait would measure its queue. */
+const WINDOW_BYTES = 4 * LIMITS.readerWindowBytes;
 /** What a reader consumes before it says so. */
 const TOLD_AFTER_BYTES = WINDOW_BYTES / 4;
 
@@ -77,7 +78,7 @@ export const nativeDialect: Dialect = {
     let untoldBytes = 0;
     return new FrameReader(ws, group, shape.publishers, (message, tally) => {
       const frame = decodeFrame(message);
-      if (frame.type !== "deliver") throw new Error(`a reader got ${frame.type}`);
+      if (frame.type !== "deliver") throw new Error(`a reader got ${JSON.stringify(frame)}`);
       untoldBytes += message.length;
       if (untoldBytes >= TOLD_AFTER_BYTES) {
         ws.send(encodeFrame({ type: "credit", position: endOf(frame), window: WINDOW_BYTES }));
