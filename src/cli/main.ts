@@ -7,6 +7,7 @@ import { registerFlow } from "./flow.ts";
 import { registerLedger } from "./ledger.ts";
 import { registerLogs } from "./logs.ts";
 import { registerPeer } from "./peer.ts";
+import { registerNode } from "./node.ts";
 import { registerPub } from "./pub.ts";
 import { registerServe } from "./serve.ts";
 import { registerShip } from "./ship.ts";
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerServe(cli);
   registerSub(cli);
   registerPub(cli);
+  registerNode(cli);
   registerPeer(cli);
   registerShip(cli);
   registerLogs(cli);

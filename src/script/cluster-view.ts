@@ -7,9 +7,9 @@ import { poolsWith } from "../cluster/layout-pools.ts";
 import type { PoolEntry } from "../cluster/pool-spec.ts";
 import { PoolViews } from "../cluster/pool-views.ts";
 import { Pools } from "../cluster/pools.ts";
-import { aliveNodes } from "../cluster/roles.ts";
-import type { NodeEntry, NodeType } from "../cluster/node.ts";
-import { classTopic, logPrefix, nodeTopic, nodeidTopic, type TopicNames } from "../cluster/topic-names.ts";
+import { aliveNodes, subscriptionsOf } from "../cluster/roles.ts";
+import type { NodeEntry, NodeId, NodeType } from "../cluster/node.ts";
+import { nodeTopic, nodeidTopic, type TopicNames } from "../cluster/topic-names.ts";
 import type { PoolSet } from "../cluster/pool-setup.ts";
 import type { ViewId } from "../protocol/member-frame.ts";
 import { textOf } from "../protocol/topic.ts";
@@ -132,7 +132,8 @@ export class ClusterView {
   get prefixes(): readonly string[] {
     const entry = this.#byName.get(this.node);
     if (!this.isEnabled) return [];
-    if (entry === undefined) return [nodeTopic(this.names, this.node), nodeidTopic(this.names, this.nodeId)].map(textOf);
+    if (entry === undefined)
+      return [nodeTopic(this.names, this.node), nodeidTopic(this.names, this.nodeId)].map(textOf);
     const byRole = subscriptionsOf(this.#setup, entry, this.nodeId as NodeId);
     const scripted = this.#registered
       .map(({ name }) => this.pools.views.of(name).pool)

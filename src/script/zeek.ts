@@ -13,7 +13,7 @@ import type { Argument } from "../sdk/values.ts";
 export type ArgumentType = ValueType | "any";
 
 /** The arguments of a handler that declares these types. */
-export type HandlerArguments<T extends readonly ArgumentType[]> = {
+type HandlerArguments<T extends readonly ArgumentType[]> = {
   -readonly [K in keyof T]: T[K] extends ValueType ? Extract<Value, { readonly type: T[K] }> : Value;
 };
 

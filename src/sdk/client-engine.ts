@@ -46,8 +46,18 @@ export type ClientEffect =
   | { readonly type: "recovered"; readonly position: Position; readonly complete: boolean }
   | { readonly type: "logAck"; readonly frame: FrameOf<"logAck"> }
   | { readonly type: "logRefused"; readonly frame: FrameOf<"logRefused"> }
+  | { readonly type: "member"; readonly frame: MemberAnswer }
   /** The client has ended: by `close`, or by an error that trying again cannot mend. */
   | { readonly type: "closed"; readonly error: FabricError | undefined };
+
+/** What a client says about nodes; `ping` is its sign of life. */
+export type MemberRequest = FrameOf<"join" | "watch" | "ping">;
+
+/** What it hears: an error is that of its join. */
+export type MemberAnswer = FrameOf<"joined" | "view" | "error">;
+
+/** The id of a client's join: a connection speaks for one node. Changes of subscriptions have lower ones. */
+export const JOIN_ID = 2 ** 32 - 1;
 
 /**
  * What the end of a publish means. `sequenced`: the event has its place in the order of its router, and is stored
@@ -98,4 +108,6 @@ export interface ClientEngine {
   taken(nowMs: number): void;
   /** Sends a frame of the log path; false without a connection: then it is to be sent again after `welcome`. */
   sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean;
+  /** Sends a frame about nodes; false without a native connection: then it is to be sent again after `welcome`. */
+  sendMember(frame: MemberRequest): boolean;
 }

@@ -1,6 +1,7 @@
 /** What a client tells its user beside events. */
 import type { FabricError } from "../base/errors.ts";
 import type { FrameOf, Gap, Position } from "../protocol/frame.ts";
+import type { MemberAnswer } from "./client-engine.ts";
 import type { ClientStatus } from "./connector.ts";
 import type { Welcome } from "./welcome.ts";
 
@@ -24,6 +25,8 @@ export interface ClientEvents {
   logAck: FrameOf<"logAck">;
   /** @internal */
   logRefused: FrameOf<"logRefused">;
+  /** @internal What is said about nodes. */
+  member: MemberAnswer;
   /** The client has ended; with the error that ended it, unless `close` did. */
   close: FabricError | undefined;
 }

@@ -7,7 +7,7 @@ import type { EventMetadata } from "../protocol/event.ts";
 import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
 import { fromBytes, parseTopic, textOf } from "../protocol/topic.ts";
 import { orAborted } from "./abort.ts";
-import type { ClientEngine } from "./client-engine.ts";
+import type { ClientEngine, MemberRequest } from "./client-engine.ts";
 import type { ClientEvents } from "./client-events.ts";
 import { helloOf, windowOf, type ConnectOptions } from "./connect-options.ts";
 import type { ClientStatus } from "./connector.ts";
@@ -241,6 +241,13 @@ export class Client implements AsyncDisposable {
     return this.#sendLog({ ...request, type: "logResume" });
   }
 
+  /** @internal Sends a frame about nodes; false without a native connection. Answers are `member` events. */
+  sendMember(frame: MemberRequest): boolean {
+    const isSent = this.#engine.sendMember(frame);
+    this.#link.perform();
+    return isSent;
+  }
+
   /** Publishes what waits, then ends the client. Rejects like `flush`; the client has ended then too. */
   async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     try {
@@ -336,6 +343,8 @@ export class Client implements AsyncDisposable {
         return this.#handlers.emit("logAck", event.frame);
       case "logRefused":
         return this.#handlers.emit("logRefused", event.frame);
+      case "member":
+        return this.#handlers.emit("member", event.frame);
       case "closed":
         return this.#closed(event.error);
     }

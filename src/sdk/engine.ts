@@ -18,7 +18,7 @@ import type {
 import { PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import { RepeatFilter } from "../protocol/repeat-filter.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
-import type { ClientEffect, ClientEngine } from "./client-engine.ts";
+import { JOIN_ID, type ClientEffect, type ClientEngine, type MemberRequest } from "./client-engine.ts";
 import { Connector, type ClientStatus } from "./connector.ts";
 import { CreditLedger } from "./credit-ledger.ts";
 import { EventRun } from "./event-run.ts";
@@ -166,6 +166,14 @@ export class NativeEngine implements ClientEngine {
   }
 
   sendLog(frame: LogBatchFrame | FrameOf<"logResume">): boolean {
+    return this.#sendIfOpen(frame);
+  }
+
+  sendMember(frame: MemberRequest): boolean {
+    return this.#sendIfOpen(frame);
+  }
+
+  #sendIfOpen(frame: Frame): boolean {
     if (!this.#connector.isOpen) return false;
     this.#send(frame);
     return true;
@@ -231,6 +239,10 @@ export class NativeEngine implements ClientEngine {
         return;
       case "logRefused":
         this.#effects.push({ type: "logRefused", frame });
+        return;
+      case "joined":
+      case "view":
+        this.#effects.push({ type: "member", frame });
         return;
       case "error":
         return this.#onError(connection, frame, nowMs);
@@ -299,6 +311,7 @@ export class NativeEngine implements ClientEngine {
   }
 
   #onError(connection: number, frame: FrameOf<"error">, nowMs: number): void {
+    if (frame.id === JOIN_ID) return void this.#effects.push({ type: "member", frame });
     const refused = frame.id === undefined ? "lost" : this.#subscriptions.refuse(frame.id);
     if (refused === "lost") this.#give(connection, errorOf(frame), nowMs);
     else if (refused === "change")

@@ -167,6 +167,10 @@ export class JsonEngine implements ClientEngine {
     return false;
   }
 
+  sendMember(): boolean {
+    return false;
+  }
+
   received(connection: number, message: Uint8Array | string, nowMs: number): void {
     const { active, attempt } = this.#connector;
     if (connection !== active && connection !== attempt) return;

@@ -1,0 +1,195 @@
+/** A process or a browser tab as a node of the cluster: the same scripts as at the edge, over one native connection. */
+import { FabricError } from "../base/errors.ts";
+import type { NodeType } from "../cluster/node.ts";
+import { textOf } from "../protocol/topic.ts";
+import type { Script } from "../script/define.ts";
+import type { ScriptEffect, ScriptReport } from "../script/effects.ts";
+import { ScriptEngine } from "../script/engine.ts";
+import { MemoryNode } from "../script/memory-node.ts";
+import type { Outcome } from "../script/zeek.ts";
+import { connect, type Client } from "../sdk/client.ts";
+import { readSetup } from "./layout.ts";
+import { LogOutbox } from "./log-outbox.ts";
+import { ClientMembership } from "./membership.ts";
+import { NodeSubscriptions } from "./subscriptions.ts";
+
+export interface JoinOptions {
+  /** Name of the node; the layout has it, unless it has no remote nodes. */
+  readonly name: string;
+  /** By default what the layout says; "WORKER" for a name that it does not have. */
+  readonly nodeType?: NodeType | undefined;
+  readonly scripts: readonly Script[];
+  /** Bearer token that speaks for the node. */
+  readonly token?: string | undefined;
+  /** What goes wrong in a script; it goes to the stream `reporter` too. */
+  readonly report?: ((report: ScriptReport) => void) | undefined;
+  /** Each record that the scripts log, as its JSON line, beside its way to the loggers. */
+  readonly logged?: ((stream: string, line: string) => void) | undefined;
+}
+
+/**
+ * Joins, and runs the scripts until `close`. Resolves when the node is up, knows who else is, and `zeek_init` has run.
+ * Throws what `connect` throws, `unknown_node`, `forbidden` and `invalid_layout`.
+ *
+ * @example
+ * await using node = await joinCluster("http://127.0.0.1:8787", { name: "worker-1", scripts: [scan] });
+ */
+export async function joinCluster(url: string | URL, options: JoinOptions): Promise<ClusterProcess> {
+  const { name, token } = options;
+  const setup = await readSetup(String(url), token);
+  const nodeType = options.nodeType ?? setup.nodes.find((node) => node.name === name)?.nodeType ?? "WORKER";
+  const client = await connect(url, { name, nodeType, token });
+  try {
+    const node = new ClusterProcess(client, options, nodeType);
+    await node.start(setup);
+    return node;
+  } catch (error) {
+    client.abort();
+    throw error;
+  }
+}
+
+export class ClusterProcess implements AsyncDisposable {
+  readonly #client: Client;
+  readonly #options: JoinOptions;
+  readonly #memory = new MemoryNode();
+  readonly #membership: ClientMembership;
+  readonly #logs: LogOutbox;
+  readonly #subscriptions: NodeSubscriptions;
+  readonly #early: (() => void)[] = [];
+  readonly #ended = Promise.withResolvers<FabricError | undefined>();
+  #engine: ScriptEngine | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isTurnDue = false;
+
+  /** Use `joinCluster`. */
+  constructor(client: Client, options: JoinOptions, nodeType: NodeType) {
+    this.#client = client;
+    this.#options = options;
+    this.#logs = new LogOutbox(client);
+    this.#subscriptions = new NodeSubscriptions(client, ({ name, args, metadata }) => {
+      this.#input((engine) => engine.receive({ name, args, metadata }));
+    });
+    this.#membership = new ClientMembership(client, options.name, nodeType, {
+      changed: (view, change) => this.#input((engine) => engine.view(view, change)),
+      ended: (error) => this.#end(error),
+    });
+    client.on("gap", ({ extent, from, to, reason }) => {
+      const range = extent === "exact" ? `${to.seq - from.seq} frames` : "an unknown number of frames";
+      this.#input((engine) =>
+        engine.warn(`events were missed: ${range} of ${to.router}, reason ${reason ?? "not known"}`),
+      );
+    });
+    client.on("close", (error) => this.#end(error));
+  }
+
+  /** @internal */
+  async start(cluster: ConstructorParameters<typeof ScriptEngine>[0]["cluster"]): Promise<void> {
+    const nodeId = await this.#membership.joined();
+    const { name: node, scripts } = this.#options;
+    const engine = new ScriptEngine({ node, nodeId, cluster, scripts }, this.#memory, this.#memory.stored);
+    this.#engine = engine;
+    for (const input of this.#early.splice(0)) input();
+    await Promise.all(engine.prefixes.map(async (prefix) => this.#subscriptions.add(prefix)));
+    this.#turn();
+    await this.#client.flush();
+  }
+
+  /** Resolves when the node has ended: to the error that ended it, or undefined after `close`. */
+  get ended(): Promise<FabricError | undefined> {
+    return this.#ended.promise;
+  }
+
+  /** Raises `zeek_done`, sends what waits, and leaves the cluster. */
+  async close(): Promise<void> {
+    if (this.#engine !== undefined && this.#client.status !== "closed") {
+      this.#engine.done();
+      this.#turn();
+      await this.#logs.idle();
+    }
+    this.#end(undefined);
+    await this.#client.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** What comes before the scripts are set up waits for them; after it, one turn takes what gathers. */
+  #input(step: (engine: ScriptEngine) => void): void {
+    if (this.#engine === undefined) return void this.#early.push(() => step(this.#engine!));
+    step(this.#engine);
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    queueMicrotask(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isTurnDue = false;
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    for (const effect of engine.turn(Date.now())) this.#do(effect);
+    clearTimeout(this.#timer);
+    const { deadlineMs } = engine;
+    if (deadlineMs === undefined) return;
+    // A timer holds 31 bits; one that comes early finds nothing due and is set again.
+    const waitMs = Math.min(Math.max(1, deadlineMs - Date.now()), 2 ** 31 - 1);
+    this.#timer = setTimeout(() => this.#turn(), waitMs);
+  }
+
+  #do(effect: ScriptEffect): void {
+    switch (effect.type) {
+      case "persist":
+        return this.#memory.apply(effect.change);
+      case "publish":
+        return this.#attempt(() =>
+          this.#client.publish(textOf(effect.topic), effect.event.name, effect.event.args),
+        );
+      case "log":
+        this.#options.logged?.(effect.stream, effect.line);
+        return this.#logs.add(effect.stream, effect.line);
+      case "subscribe":
+        return void this.#subscriptions.add(effect.prefix).catch((error: unknown) => this.#warn(error));
+      case "unsubscribe":
+        return void this.#subscriptions.remove(effect.prefix).catch((error: unknown) => this.#warn(error));
+      case "when":
+        return void this.#start(effect.id, effect.operation);
+      case "report":
+        return this.#options.report?.(effect.report);
+      case "viewDue":
+        // Views come by themselves.
+        return;
+    }
+  }
+
+  async #start(id: number, operation: () => Promise<unknown>): Promise<void> {
+    let outcome: Outcome<unknown>;
+    try {
+      outcome = { ok: true, value: await operation() };
+    } catch (error) {
+      outcome = { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+    }
+    this.#input((engine) => engine.answered(id, outcome));
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#warn(error);
+    }
+  }
+
+  #warn(error: unknown): void {
+    if (!(error instanceof FabricError)) throw error;
+    if (this.#client.status !== "closed") this.#input((engine) => engine.warn(error.message));
+  }
+
+  #end(error: FabricError | undefined): void {
+    clearTimeout(this.#timer);
+    this.#membership.close();
+    this.#logs.close();
+    this.#ended.resolve(error);
+    if (error !== undefined) this.#client.abort();
+  }
+}

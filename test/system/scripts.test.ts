@@ -1,0 +1,233 @@
+/** Scripts in processes, over a real fabric: the examples, nodes that come and go, the command. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import managerToWorkers from "../../examples/manager-to-workers.ts";
+import workerToManager from "../../examples/worker-to-manager.ts";
+import workerToProxies from "../../examples/worker-to-proxies.ts";
+import workerToWorkers from "../../examples/worker-to-workers.ts";
+import type { Fabric } from "../../src/cli/fabric.ts";
+import { PACKAGE_ROOT } from "../../src/cli/package-root.ts";
+import { joinCluster, type ClusterProcess } from "../../src/node/join-cluster.ts";
+import { defineScript, type Script } from "../../src/script/define.ts";
+import type { Zeek } from "../../src/script/zeek.ts";
+import { connect, count, type Client } from "../../src/sdk/index.ts";
+import { CLI, startInProcess } from "../support/fabric.ts";
+
+const layout: unknown = JSON.parse(readFileSync(join(PACKAGE_ROOT, "examples/cluster.json"), "utf8"));
+const NAMES = ["manager", "proxy-1", "proxy-2", "worker-1", "worker-2"];
+
+/** Views come once a second. */
+const WITHIN = { timeout: 20_000, interval: 20 };
+
+let fabric: Fabric;
+let operator: Client;
+beforeAll(async () => {
+  fabric = await startInProcess({ layout });
+  operator = await connect(fabric.url);
+});
+afterAll(async () => {
+  await operator.close();
+  await fabric.close();
+});
+
+/** All nodes of the layout, and what they said in the cluster log. */
+class Cluster implements AsyncDisposable {
+  readonly said: string[] = [];
+  readonly reports: string[] = [];
+  readonly nodes = new Map<string, ClusterProcess>();
+  readonly zeeks = new Map<string, Zeek>();
+  readonly #script: Script;
+
+  private constructor(script: Script) {
+    this.#script = script;
+  }
+
+  static async of(script: Script): Promise<Cluster> {
+    const cluster = new Cluster(script);
+    await Promise.all(NAMES.map(async (name) => cluster.join(name)));
+    // All see each other before anything is done: a pool has only nodes that are known to be there.
+    await expect
+      .poll(() => [...cluster.zeeks.values()].every((zeek) => idsIn(zeek) === NAMES.length), WITHIN)
+      .toBe(true);
+    return cluster;
+  }
+
+  async join(name: string): Promise<void> {
+    const spy = defineScript("spy", (zeek) => void this.zeeks.set(name, zeek));
+    const node = await joinCluster(fabric.url, {
+      name,
+      scripts: [this.#script, spy],
+      report: ({ message }) => this.reports.push(`${name}: ${message}`),
+      logged: (stream, line) => {
+        if (stream !== "cluster") return;
+        const { message } = JSON.parse(line) as { message: string };
+        this.said.push(`${name} ${message}`);
+      },
+    });
+    this.nodes.set(name, node);
+  }
+
+  async tell(event: string, names: readonly string[] = NAMES): Promise<void> {
+    for (const name of names) operator.publish(`zeek/cluster/node/${name}/`, event);
+    await operator.flush();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.nodes.values()].map(async (node) => node.close()));
+  }
+}
+
+/** Nodes of the layout that a script sees connected, itself included. */
+function idsIn(zeek: Zeek): number {
+  return [...zeek.nodes].filter(([name, { id }]) => NAMES.includes(name) && id !== undefined).length;
+}
+
+describe("patterns", () => {
+  it("[A59] manager to workers: plain, by node name, by node type, by a static condition", async () => {
+    await using cluster = await Cluster.of(managerToWorkers);
+    await cluster.tell("Example::start");
+    // Each of the two workers is ready, so v0 comes twice.
+    const each = ["hello v0", "hello v0", "hello v1", "hello v2", "hello v3"];
+    const wanted = ["worker-1", "worker-2"].flatMap((name) => each.map((text) => `${name} got ${text}`));
+    await expect.poll(() => cluster.said.toSorted(), WITHIN).toEqual(wanted.toSorted());
+    expect(cluster.reports).toEqual([]);
+  });
+
+  it("[A60] worker to manager: the manager gets the names of the workers", async () => {
+    await using cluster = await Cluster.of(workerToManager);
+    await cluster.tell("Example::start");
+    await expect
+      .poll(() => cluster.said.toSorted(), WITHIN)
+      .toEqual(["manager heard of worker-1", "manager heard of worker-2"]);
+  });
+
+  it("[A61] [A62] [B17] worker to all workers through the manager, and through proxies in turn", async () => {
+    await using cluster = await Cluster.of(workerToWorkers);
+    await cluster.tell("Example::start", ["worker-1"]);
+    const relays = ["1 from worker-1 (via proxy-1)", "2 from worker-1 (via proxy-2)"];
+    const again = ["3 from worker-1 (via proxy-1)", "4 from worker-1 (via proxy-2)"];
+    const texts = ["hello from worker-1 (via manager)", ...relays, ...again];
+    const wanted = ["worker-1", "worker-2"].flatMap((name) => texts.map((text) => `${name} got ${text}`));
+    await expect.poll(() => cluster.said.toSorted(), WITHIN).toEqual(wanted.toSorted());
+  });
+
+  it("[A64] work spread over proxies by the hash of its key: near even, and the same from every worker", async () => {
+    await using cluster = await Cluster.of(workerToProxies);
+    await cluster.tell("Example::start");
+    // A report that comes behind all keys of both workers: it is asked for until it counts them all.
+    const counts = async () => {
+      cluster.said.length = 0;
+      await cluster.tell("Example::report", ["proxy-1", "proxy-2"]);
+      await expect.poll(() => cluster.said.length, WITHIN).toBe(2);
+      return cluster.said
+        .toSorted()
+        .map((text) => /has (\d+) keys of (\d+) events/.exec(text)!.slice(1).map(Number));
+    };
+    await expect
+      .poll(async () => (await counts()).reduce((sum, [, events]) => sum + events!, 0), WITHIN)
+      .toBe(200);
+    const [one, two] = (await counts()) as [number[], number[]];
+    // A hundred keys in all, each from both workers: so each has one proxy, whoever asks.
+    expect(one[0]! + two[0]!).toBe(100);
+    expect([one[1], two[1]]).toEqual([2 * one[0]!, 2 * two[0]!]);
+    expect(Math.min(one[0]!, two[0]!)).toBeGreaterThan(30);
+  });
+});
+
+describe("a process as a node", () => {
+  it("[E26] [E27] node_up and node_down come and go with it, and its id is another in each life", async () => {
+    const seen: string[] = [];
+    const watch = defineScript("watch", (zeek) => {
+      for (const event of ["Cluster::node_up", "Cluster::node_down"]) {
+        zeek.on(event, (name, id) => void seen.push(`${event} ${String(name.value)} ${String(id.value)}`), {
+          types: ["string", "string"],
+        });
+      }
+    });
+    await using manager = await joinCluster(fabric.url, { name: "manager", scripts: [watch] });
+    const ids: string[] = [];
+    for (const life of [1, 2]) {
+      const scripts = [defineScript("id", (zeek) => void ids.push(zeek.nodeId()))];
+      const worker = await joinCluster(fabric.url, { name: "worker-1", scripts });
+      await expect.poll(() => seen.at(-1), WITHIN).toBe(`Cluster::node_up worker-1 ${ids.at(-1)}`);
+      await worker.close();
+      await expect.poll(() => seen.at(-1), WITHIN).toBe(`Cluster::node_down worker-1 ${ids.at(-1)}`);
+      expect(ids.length).toBe(life);
+    }
+    expect(new Set(ids).size).toBe(2);
+    expect(manager).toBeDefined();
+  });
+
+  it("[A39] [A41] [A42] a made event may be sent twice; autoPublish runs local handlers and sends, and does not ping-pong", async () => {
+    const ran: string[] = [];
+    const script = defineScript("auto", (zeek) => {
+      zeek.subscribe("site/");
+      zeek.autoPublish("site/auto", "Test::auto");
+      zeek.on("Test::auto", (n) => void ran.push(`${zeek.node} auto ${n.value}`), { types: ["count"] });
+      zeek.on("Test::made", () => void ran.push(`${zeek.node} made`));
+      zeek.on("Test::go", () => {
+        zeek.event("Test::auto", count(1));
+        const made = zeek.makeEvent("Test::made");
+        zeek.publish("site/a", made);
+        zeek.publish("site/b", made);
+      });
+    });
+    await using one = await joinCluster(fabric.url, { name: "worker-1", scripts: [script] });
+    await using two = await joinCluster(fabric.url, { name: "worker-2", scripts: [script] });
+    operator.publish("zeek/cluster/node/worker-1/", "Test::go");
+    const wanted = ["worker-1 auto 1", "worker-2 auto 1", "worker-2 made", "worker-2 made"];
+    await expect.poll(() => ran.toSorted(), WITHIN).toEqual(wanted);
+    // What would come if it were sent back and forth comes before the answer to this.
+    operator.publish("zeek/cluster/worker", "Test::made");
+    await expect.poll(() => ran.length, WITHIN).toBe(6);
+    expect(ran.filter((text) => text.includes("auto")).length).toBe(2);
+    expect([one, two].length).toBe(2);
+  });
+
+  it("logs what a handler throws, and the record is in the log stream `reporter`", async () => {
+    const script = defineScript("broken", (zeek) => {
+      zeek.on("Test::break", () => {
+        throw new Error("broken on purpose");
+      });
+    });
+    const worker = await joinCluster(fabric.url, { name: "worker-2", scripts: [script] });
+    operator.publish("zeek/cluster/node/worker-2/", "Test::break");
+    await operator.flush();
+    const records = async () => {
+      const response = await fetch(`${fabric.url}/v1/logs/reporter/records`);
+      return gunzipSync(await response.arrayBuffer()).toString();
+    };
+    await expect.poll(records, WITHIN).toContain("broken on purpose");
+    expect(await records()).toContain("broken, Test::break");
+    await worker.close();
+  });
+
+  it("is refused under a name that the layout does not have", async () => {
+    await expect(joinCluster(fabric.url, { name: "stranger", scripts: [] })).rejects.toMatchObject({
+      code: "unknown_node",
+    });
+  });
+});
+
+describe("selvedge node", () => {
+  it("runs the scripts of a file until a signal, and prints what they log", async () => {
+    const args = ["node", "--name", "manager", "--script", "examples/worker-to-manager.ts", "--json"];
+    const child = spawn(process.execPath, [CLI, ...args, "--url", fabric.url], { cwd: PACKAGE_ROOT });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text: string) => (output += text));
+    }
+    await expect.poll(() => output, WITHIN).toContain("manager runs worker-to-manager");
+    operator.publish("zeek/cluster/manager", "Example::worker_to_manager", ["worker-9"]);
+    await expect.poll(() => output, WITHIN).toContain('"_path":"cluster"');
+    expect(output).toContain("heard of worker-9");
+    child.kill("SIGTERM");
+    const [status] = (await once(child, "exit")) as [number];
+    expect(status).toBe(0);
+  });
+});
