@@ -41,6 +41,7 @@ import {
   uint,
 } from "./frame-fields.ts";
 import { decodeMember, memberFields } from "./member-codec.ts";
+import { decodePool, poolFields } from "./pool-codec.ts";
 import { toBytes } from "./topic.ts";
 
 /** The frames towards the fabric. */
@@ -150,6 +151,11 @@ function inwardFields(frame: Exclude<Frame, { type: OutwardType }>): unknown[] {
     case "joined":
     case "view":
       return memberFields(frame);
+    case "publishPool":
+    case "poolEvents":
+    case "handled":
+    case "unhandled":
+      return poolFields(frame);
     default:
       return unreachable(frame);
   }
@@ -333,8 +339,8 @@ function decodeInward(a: readonly unknown[]): Frame {
     case FRAME.goaway:
       return { type: "goaway", reason: text(a[1], "reason") };
     default: {
-      const member = decodeMember(type, a);
-      if (member !== undefined) return member;
+      const other = decodeMember(type, a) ?? decodePool(type, a);
+      if (other !== undefined) return other;
       throw new FabricError("invalid_message", `frame type ${type} is unknown`);
     }
   }

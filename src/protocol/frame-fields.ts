@@ -20,7 +20,7 @@ import {
   type Segment,
   type SequencedFrame,
 } from "./frame.ts";
-import { fromBytes, prefixFromBytes, topicFromBytes, type Prefix } from "./topic.ts";
+import { fromBytes, prefixFromBytes, topicFromBytes, type Prefix, type Topic } from "./topic.ts";
 
 const INSTANCE_BYTES = 16;
 const HASH_BYTES = 32;
@@ -154,6 +154,19 @@ export function mark(v: unknown): LogMark {
   return { number: uint(a[0], "number"), hash: blob(a[1], "hash"), range: optional(a[2], range) };
 }
 
+/** Entries that stand flat, `width` elements for each. */
+export function rowsOf(v: unknown, width: number, field: string): readonly (readonly unknown[])[] {
+  const flat = list(v, field);
+  if (flat.length % width !== 0) wrong(field, `an array of ${width} elements for each entry`, v);
+  const out: (readonly unknown[])[] = [];
+  for (let i = 0; i < flat.length; i += width) out.push(flat.slice(i, i + width));
+  return out;
+}
+
+export function topicOf(v: unknown): Topic {
+  return topicFromBytes(blob(v, "topic"));
+}
+
 export function segments(v: unknown): readonly Segment[] {
   const flat = list(v, "segments");
   if (flat.length % 4 !== 0) wrong("segments", "an array of four elements for each segment", v);
@@ -169,7 +182,7 @@ export function segments(v: unknown): readonly Segment[] {
     if (encoding !== ENCODING.json && encoding !== ENCODING.cbor)
       wrong("encoding", "1 (JSON v1) or 2 (CBOR)", encoding);
     out.push({
-      topic: topicFromBytes(blob(flat[i], "topic")),
+      topic: topicOf(flat[i]),
       encoding: encoding as Encoding,
       count: uint(flat[i + 2], "count"),
       payload: blob(flat[i + 3], "payload"),

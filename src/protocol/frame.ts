@@ -3,6 +3,7 @@
  * frame-codec.ts. This file knows shapes and sizes only; what a frame means is in the session and router engines.
  */
 import { MEMBER_FRAME, type MemberFrame } from "./member-frame.ts";
+import { POOL_FRAME, type PoolFrame } from "./pool-frame.ts";
 import type { Prefix, Topic } from "./topic.ts";
 
 /** Type numbers on the wire. Below 16 towards the fabric, from 16 on towards the peer. */
@@ -28,6 +29,7 @@ export const FRAME = {
   recovered: 26,
   publishRefused: 27,
   ...MEMBER_FRAME,
+  ...POOL_FRAME,
 } as const;
 
 /** How the events of a segment are written: lines of canonical JSON v1 messages, or a CBOR sequence of events. */
@@ -260,7 +262,8 @@ export type Frame =
     }
   | { readonly type: "gap"; readonly gap: Gap }
   | { readonly type: "goaway"; readonly reason: string }
-  | MemberFrame;
+  | MemberFrame
+  | PoolFrame;
 
 export type FrameType = Frame["type"];
 export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;

@@ -1,5 +1,5 @@
 /** The fields of frames about nodes, as frame-codec.ts writes and reads them. */
-import { list, optional, options, text, uint, wrong } from "./frame-fields.ts";
+import { list, optional, options, rowsOf, text, uint } from "./frame-fields.ts";
 import { MEMBER_FRAME, type Departure, type Member, type MemberFrame, type ViewId } from "./member-frame.ts";
 
 /** The elements of a frame. */
@@ -47,12 +47,12 @@ export function decodeMember(type: number, a: readonly unknown[]): MemberFrame |
         type: "view",
         id: viewId(a[1]),
         base: optional(a[2], (v) => uint(v, "base")),
-        up: rows(a[3], 3, "up").map(([name, nodeType, nodeId]): Member => ({
+        up: texts(a[3], 3, "up").map(([name, nodeType, nodeId]): Member => ({
           name: name!,
           nodeType: nodeType!,
           nodeId: nodeId!,
         })),
-        down: rows(a[4], 2, "down").map(([name, nodeId]): Departure => ({ name: name!, nodeId: nodeId! })),
+        down: texts(a[4], 2, "down").map(([name, nodeId]): Departure => ({ name: name!, nodeId: nodeId! })),
       };
     default:
       return undefined;
@@ -68,13 +68,7 @@ function viewId(v: unknown): ViewId {
   return { life: text(a[0], "life"), number: uint(a[1], "view number") };
 }
 
-/** Texts that stand flat, `width` for each entry. */
-function rows(v: unknown, width: number, field: string): string[][] {
-  const flat = list(v, field);
-  if (flat.length % width !== 0) wrong(field, `an array of ${width} elements for each node`, v);
-  const out: string[][] = [];
-  for (let i = 0; i < flat.length; i += width) {
-    out.push(flat.slice(i, i + width).map((item) => text(item, field)));
-  }
-  return out;
+/** Texts that stand flat, `width` for each node. */
+function texts(v: unknown, width: number, field: string): string[][] {
+  return rowsOf(v, width, field).map((row) => row.map((item) => text(item, field)));
 }

@@ -176,6 +176,6 @@ export function unsubscribe(prefixes: readonly string[], id = 1): Frame {
   return { type: "unsubscribe", id, prefixes: prefixes.map(parsePrefix) };
 }
 
-export function publish(seq: number, ...segments: Segment[]): Frame {
+export function publish(seq: number, ...segments: Segment[]): FrameOf<"publish"> {
   return { type: "publish", seq, repeat: false, segments };
 }

@@ -119,6 +119,32 @@ const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T
     up: fc.array(fc.record({ name: text, nodeType: text, nodeId: text }), { maxLength: 3 }),
     down: fc.array(departure, { maxLength: 3 }),
   }),
+  publishPool: fc
+    .record({
+      type: type("publishPool"),
+      id: uint,
+      repeat: fc.boolean(),
+      pool: text,
+      count: uint,
+      payload: bytes(20),
+    })
+    .chain((rest) =>
+      fc.oneof(
+        bytes(8).map((key) => ({ ...rest, choice: "hrw" as const, key })),
+        text.map((key) => ({ ...rest, choice: "rr" as const, key })),
+      ),
+    ),
+  poolEvents: fc.record({
+    type: type("poolEvents"),
+    repeat: fc.boolean(),
+    view: fc.record({ life: text, number: uint, pools: uint }),
+    events: fc.array(fc.record({ id: uint, topic, count: uint, payload: bytes(20) }), { maxLength: 3 }),
+  }),
+  handled: fc.record({
+    type: type("handled"),
+    done: fc.array(fc.record({ id: uint, by: text }), { maxLength: 3 }),
+  }),
+  unhandled: fc.record({ type: type("unhandled"), id: uint, code: text, message: text }),
 };
 const types = Object.keys(FRAMES) as FrameType[];
 const frame: fc.Arbitrary<Frame> = fc.oneof(...Object.values(FRAMES));
