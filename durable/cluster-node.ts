@@ -14,7 +14,7 @@ import { fromBytes } from "../src/protocol/topic.ts";
 import { decodeSegment } from "../src/protocol/transcode.ts";
 import { Placement } from "../src/routing/placement.ts";
 import type { Script } from "../src/script/define.ts";
-import type { ScriptEffect } from "../src/script/effects.ts";
+import type { ScriptEffect, ScriptReport } from "../src/script/effects.ts";
 import { ScriptEngine } from "../src/script/engine.ts";
 import type { Outcome } from "../src/script/zeek.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
@@ -150,11 +150,15 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
       this.#subscribe(effects);
       for (const effect of effects) {
         if (effect.type === "when") void this.#start(effect.id, effect.operation);
-        else if (effect.type === "report") trace("script.report", { node: this.#name, ...effect.report });
+        else if (effect.type === "report") this.#trace(effect.report);
         else if (effect.type === "viewDue") void this.#view();
       }
       this.#arm();
     });
+  }
+
+  #trace({ level, script, event: on, message }: ScriptReport): void {
+    trace("script.report", { node: this.#name, level, script, on, message });
   }
 
   #commit(effects: readonly ScriptEffect[]): void {
@@ -174,7 +178,8 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
     const isChanged = effects.some(({ type }) => type === "subscribe" || type === "unsubscribe");
     if (this.#isSubscribed && !isChanged) return;
     this.#isSubscribed = true;
-    this.#trunks.subscribe(this.#engine.prefixes);
+    // A node whose scripts are gone has nothing to hear.
+    this.#trunks.subscribe(this.#scripts.length === 0 ? [] : this.#engine.prefixes);
   }
 
   #delivered({ frames }: FrameOf<"deliver">): void {

@@ -1,0 +1,28 @@
+/** The Worker with scripts on its nodes at the edge: what a deployment with an own src/site/scripts.ts is. */
+import { count, vector, type Value } from "../../src/data/value.ts";
+import { defineScript } from "../../src/script/define.ts";
+import { scripts } from "../../src/site/scripts.ts";
+import managerRelay from "../../examples/worker-to-workers.ts";
+
+/** Keeps each key that it is told, and tells them all when it is asked. */
+const keeper = defineScript("keeper", (zeek) => {
+  zeek.on("Test::keep", (key) => zeek.state.set(String(key.value), true), { types: ["string"] });
+  zeek.on("Test::keys", () => {
+    const keys: Value[] = zeek.state.entries().map(([key]) => ({ type: "string", value: key }));
+    zeek.publish("site/kept", "Test::kept", zeek.node, vector(keys));
+  });
+  zeek.on("Test::throw", () => {
+    throw new Error("broken on purpose");
+  });
+  zeek.on("Test::lives", () => void zeek.publish("site/lives", "Test::life", zeek.nodeId()));
+  let ticks = 0n;
+  zeek.on("Test::tick", () => {
+    zeek.schedule(100, "Test::tick");
+    zeek.publish("site/ticks", "Test::ticked", count(++ticks));
+  });
+});
+
+Object.assign(scripts, { byType: { MANAGER: [managerRelay, keeper], PROXY: [keeper] }, byName: {} });
+
+export * from "../../src/index.ts";
+export { default } from "../../src/index.ts";
