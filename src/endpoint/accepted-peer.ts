@@ -33,7 +33,7 @@ export interface Visitor {
   readonly peer: AcceptedPeer;
 }
 
-export interface AcceptedHandlers extends PeerHandlers {
+interface AcceptedHandlers extends PeerHandlers {
   /** Whether it may come in. */
   accept(visitor: Visitor): boolean | Promise<boolean>;
   /** It has published this; the answer is what may go on to other peers of the router. */
@@ -298,8 +298,12 @@ export class AcceptedPeer implements Peer {
   /** Without a receipt: the router does not count the readers inside this endpoint. */
   #shown(bytes: Uint8Array): Uint8Array {
     const frame = decodeFrame(bytes) as FrameOf<"publish">;
-    const { type, seq, repeat } = frame;
-    return encodeFrame({ type, seq, repeat, segments: this.#options.handlers.arrived(this, frame) });
+    const { type, seq, repeat, origin } = frame;
+    const { handlers } = this.#options;
+    const segments = handlers.arrived(this, frame);
+    // A peering of fabrics says where events come from; rules that tell peers apart need the peer itself.
+    const carried = origin === undefined || handlers.isSelective ? {} : { origin };
+    return encodeFrame({ type, seq, repeat, ...carried, segments });
   }
 
   #selected(bytes: Uint8Array): Uint8Array {

@@ -20,6 +20,8 @@ export async function openerOf(location: Location): Promise<Opener> {
       return ({ token }: SocketOptions, handlers: SocketHandlers) => {
         const protocols = [SUBPROTOCOL, ...(token === undefined ? [] : [TOKEN_SUBPROTOCOL + token])];
         const socket = new UnixWebSocket(`ws+unix://${location.path}:/v1/connect`, protocols);
+        // What went wrong is followed by the close event.
+        socket.on("error", () => {});
         return attachSocket(socket as unknown as WebSocket, handlers, () => Promise.resolve(undefined));
       };
     }

@@ -38,7 +38,7 @@ export interface PeerOptions {
   readonly receive?: readonly string[] | undefined;
 }
 
-export interface DialledHandlers extends PeerHandlers {
+interface DialledHandlers extends PeerHandlers {
   arrived(peer: DialledPeer, run: EventRun): void;
   /** Whether another connection to this endpoint stands already. */
   isRedundant(peer: DialledPeer, id: InstanceId): boolean;

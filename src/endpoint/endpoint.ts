@@ -5,7 +5,6 @@
  */
 import { FabricError } from "../base/errors.ts";
 import { ZEEK_TOPIC_NAMES, type TopicNames } from "../cluster/topic-names.ts";
-import type { Value } from "../data/value.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import { Handlers } from "../sdk/handlers.ts";
@@ -36,7 +35,7 @@ export interface EndpointOptions {
 }
 
 /** Something happened to a peer. */
-export interface PeerStatusEvent {
+interface PeerStatusEvent {
   readonly type: "peer_added" | "peer_lost" | "peer_removed";
   readonly peer: PeerInfo;
   readonly message: string;
@@ -266,5 +265,3 @@ export class Endpoint implements AsyncDisposable {
     this.#statuses.emit("status", event);
   }
 }
-
-export type { Value };

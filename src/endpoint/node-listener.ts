@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { rmSync, statSync } from "node:fs";
+import { connect, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { assert } from "../base/assert.ts";
@@ -55,17 +56,31 @@ function hostOf({ hostname, port }: URL): { readonly host: string; readonly port
   return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
-async function bind(
-  server: Server,
-  options: { readonly path: string } | { readonly host: string; readonly port: number },
-) {
-  server.listen(options);
+type Place = { readonly path: string } | { readonly host: string; readonly port: number };
+
+async function bind(server: Server, place: Place): Promise<void> {
+  if ("path" in place && (await isStale(place.path))) rmSync(place.path);
+  server.listen(place);
   try {
     await once(server, "listening");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    const place = "path" in options ? options.path : `${options.host}:${options.port}`;
-    throw new FabricError("in_use", `${place} is held by another process`, { cause: error });
+    const name = "path" in place ? place.path : `${place.host}:${place.port}`;
+    throw new FabricError("in_use", `${name} is held by another process`, { cause: error });
+  }
+}
+
+/** Whether the path is that of a socket whose process is gone: a killed one leaves it behind. */
+async function isStale(path: string): Promise<boolean> {
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+  const probe = connect(path);
+  try {
+    await once(probe, "connect");
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+  } finally {
+    probe.destroy();
   }
 }
 

@@ -32,8 +32,13 @@ export interface CliProcess {
 
 /** Starts the command. */
 export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+  return startNode(CLI, args, options);
+}
+
+/** Starts a program of this repository. */
+export function startNode(file: string, args: readonly string[], options: CliOptions = {}): CliProcess {
   const { SELVEDGE_KEY: _key, SELVEDGE_TOKEN: _token, SELVEDGE_URL: _url, ...inherited } = process.env;
-  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [CLI, ...args], {
+  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [file, ...args], {
     cwd: PACKAGE_ROOT,
     env: { ...inherited, ...options.env },
     stdio: ["pipe", "pipe", "pipe"],

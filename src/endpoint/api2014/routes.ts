@@ -14,7 +14,7 @@ import { Glob } from "./glob.ts";
 import type { HandlerTable } from "./handler-table.ts";
 import { TopicLists, type Scope } from "./topic-lists.ts";
 
-export const NODE_PREFIX = ".node.";
+const NODE_PREFIX = ".node.";
 export const REPLY_PREFIX = ".reply.";
 
 interface Forward {
