@@ -5,7 +5,7 @@
 import { ERROR_CODES, FabricError, isErrorCode } from "../base/errors.ts";
 import type { ShipState } from "../logs/ship-state.ts";
 import type { FrameOf } from "../protocol/frame.ts";
-import { FIRST_PATIENCE_MS, type OpenLogLink } from "./ship-link.ts";
+import { FIRST_PATIENCE_MS, type OpenLogLink } from "../sdk/log-link.ts";
 
 export interface ConfirmOptions {
   readonly state: ShipState;

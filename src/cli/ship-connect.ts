@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ERROR_CODES, FabricError } from "../base/errors.ts";
 import { Client } from "../sdk/client.ts";
-import type { LogLink, LogLinkEvents, OpenLogLink } from "./ship-link.ts";
+import type { LogLink, LogLinkEvents, OpenLogLink } from "../sdk/log-link.ts";
 import { request, type Target } from "./target.ts";
 
 const RETRY_MS = 250;

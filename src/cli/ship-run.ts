@@ -7,10 +7,10 @@ import { streamOfFile } from "../logs/stream-of.ts";
 import type { StreamName } from "../logs/stream-name.ts";
 import { contentOf, DamagedGzip, factsOf, type FileFacts } from "./ship-file.ts";
 import type { ShipFolder } from "./ship-folder.ts";
-import type { OpenLogLink } from "./ship-link.ts";
-import { sealPart, type SealedPart } from "./ship-seal.ts";
+import type { OpenLogLink } from "../sdk/log-link.ts";
+import { sealPart } from "./ship-seal.ts";
 import { beginningOf, restarted, type SourceContext } from "./ship-source.ts";
-import { ShipWriter } from "./ship-writer.ts";
+import { ShipWriter, type SealedPart } from "../sdk/ship-writer.ts";
 
 export interface ShipRunOptions {
   readonly folder: ShipFolder;
@@ -94,7 +94,7 @@ export class ShipRun {
     this.#options = options;
     const { folder, state, openLink, patienceMs } = options;
     this.#writer = new ShipWriter({
-      folder,
+      journal: folder,
       state,
       openLink,
       patienceMs,

@@ -4,16 +4,11 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { LIMITS } from "../base/limits.ts";
 import type { SegmentPart } from "../logs/segmenter.ts";
-import type { SealedBatch } from "../logs/ship-state.ts";
 import type { LogRange } from "../protocol/frame.ts";
+import type { SealedPart } from "../sdk/ship-writer.ts";
 
 const LF = 0x0a;
 const gzipAsync = promisify(gzip);
-
-export interface SealedPart {
-  readonly batch: SealedBatch;
-  readonly bytes: Uint8Array;
-}
 
 /** The batches of one part: one, or more when it compresses badly. `level` is zlib's, 1 to 9. */
 export async function sealPart(part: SegmentPart, range: LogRange, level: number): Promise<SealedPart[]> {

@@ -15,6 +15,8 @@ export interface SealedBatch {
   /** Length of the gzip bytes. */
   readonly size: number;
   readonly range: LogRange;
+  /** The logger that should have it; another one gets it when that one is not in step or has no room. */
+  readonly logger?: string | undefined;
 }
 
 /** A batch pinned to one logger under one number. Its bytes stay with the shell, under `id`. */

@@ -17,6 +17,7 @@ import {
   type JournalEntry,
   type LoggerState,
   type PinnedBatch,
+  type SealedBatch,
   type Segment,
   type ShipState,
 } from "./ship-state.ts";
@@ -82,6 +83,11 @@ export class Shipper {
    */
   get hasRoom(): boolean {
     return this.#gatherUntilMs === undefined && this.#eligible().some((link) => this.#isOpen(link));
+  }
+
+  /** Enabled loggers that are in step. */
+  get takers(): readonly string[] {
+    return this.#eligible().map(({ name }) => name);
   }
 
   /** When `tick` is due, or undefined. */
@@ -196,22 +202,22 @@ export class Shipper {
     return pending.length < LIMITS.shipWindowFrames && sizeOf(pending) < LIMITS.shipWindowBytes;
   }
 
-  /** Round robin over loggers in step; a full or failed one is taken only when there is no other. */
-  #choose(not?: Link): Link {
+  /** The wanted one, or round robin over loggers in step; a full or failed one is taken only when there is no other. */
+  #choose(wanted: string | undefined, not?: Link): Link {
     const enabled = [...this.#links.values()].filter((link) => link.enabled && link !== not);
     const eligible = enabled.filter((link) => link.state === "ready" || link.state === "probing");
     const open = eligible.filter((link) => this.#isOpen(link));
     const pool = open.length > 0 ? open : eligible.length > 0 ? eligible : enabled;
-    const link = pool[this.#turn++ % pool.length];
+    const link = pool.find(({ name }) => name === wanted) ?? pool[this.#turn++ % pool.length];
     if (link === undefined) throw new FabricError("logger_disabled", "no logger takes new batches");
     return link;
   }
 
   /** Pins batches to loggers, in the order given. The numbers hold only once the entry is applied. */
-  #pin(batches: readonly Omit<PinnedBatch, "logger" | "number">[], not?: Link): PinnedBatch[] {
+  #pin(batches: readonly (SealedBatch & Pick<PinnedBatch, "id">)[], not?: Link): PinnedBatch[] {
     const next = new Map<string, number>();
     return batches.map((batch) => {
-      const { name } = this.#choose(not);
+      const { name } = this.#choose(batch.logger, not);
       const number = next.get(name) ?? nextNumber(loggerState(this.#state, name));
       next.set(name, number + 1);
       return { ...batch, logger: name, number };

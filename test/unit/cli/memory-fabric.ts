@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { FabricError } from "../../../src/base/errors.ts";
-import type { LogLink, LogLinkEvents, OpenLogLink } from "../../../src/cli/ship-link.ts";
+import type { LogLink, LogLinkEvents, OpenLogLink } from "../../../src/sdk/log-link.ts";
 import type { FrameOf, LogBatchFrame, LogMark } from "../../../src/protocol/frame.ts";
 
 const NONE: LogMark = { number: 0, hash: new Uint8Array(), range: undefined };

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FabricError } from "../../../src/base/errors.ts";
 import { confirmPositions } from "../../../src/cli/ship-confirm.ts";
-import { FIRST_PATIENCE_MS, type LogLinkEvents } from "../../../src/cli/ship-link.ts";
+import { FIRST_PATIENCE_MS, type LogLinkEvents } from "../../../src/sdk/log-link.ts";
 import { loggerState, newShipState } from "../../../src/logs/ship-state.ts";
 
 const WRITER = "w".repeat(16);

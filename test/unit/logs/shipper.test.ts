@@ -54,6 +54,20 @@ describe("the engine of a log writer", () => {
     ]);
   });
 
+  it("gives a batch to the logger that it wants, and to another one while that is out of step or refuses it", () => {
+    const { shipper } = inStep();
+    const offer = (from: number) => {
+      const { batches, ...rest } = segment(from);
+      const effects = shipper.offer({ ...rest, batches: batches.map((b) => ({ ...b, logger: "logger-2" })) });
+      return effects.flatMap((e) => (e.type === "record" ? sends(shipper.recorded(e.ticket, 0)) : []));
+    };
+    expect([offer(0), offer(1)].flat()).toEqual(["logger-2/1", "logger-2/2"]);
+    const [moved] = shipper.refused(refusal("logger-2", 1, "logger_disabled"), 0);
+    expect(moved).toMatchObject({ type: "record", entry: { batches: [{ number: 1 }, { number: 2 }] } });
+    expect(shipper.takers).toEqual(["logger-1"]);
+    expect(offer(2)).toEqual(["logger-1/1", "logger-1/2", "logger-1/3"]);
+  });
+
   it("[R18] sends a batch only after its record is durable", () => {
     const { shipper } = inStep();
     const first = shipper.offer(segment(0));

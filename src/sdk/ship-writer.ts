@@ -1,21 +1,35 @@
 /**
- * Drives the engine of a log writer: records in the state folder, sends over the link, keeps the time. It knows
- * nothing of files; it takes sealed segments and says when everything is answered.
+ * Drives the engine of a log writer: records in its journal, sends over the link, keeps the time. It knows nothing of
+ * files; it takes sealed segments and says when everything is answered.
  */
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { PinnedBatch, Segment, ShipState } from "../logs/ship-state.ts";
+import type { JournalEntry, PinnedBatch, SealedBatch, Segment, ShipState } from "../logs/ship-state.ts";
 import { Shipper, type ShipperEffect } from "../logs/shipper.ts";
-import type { ShipFolder } from "./ship-folder.ts";
-import { FIRST_PATIENCE_MS, type LogLink, type OpenLogLink } from "./ship-link.ts";
-import type { SealedPart } from "./ship-seal.ts";
+import { FIRST_PATIENCE_MS, type LogLink, type OpenLogLink } from "./log-link.ts";
+
+/** A batch and its gzip bytes. */
+export interface SealedPart {
+  readonly batch: SealedBatch;
+  readonly bytes: Uint8Array;
+}
+
+/** Where a writer keeps what it must not forget. */
+export interface ShipJournal {
+  /** Makes the entry durable, with the bytes of its batches. */
+  record(entry: JournalEntry, bytesOf: (batch: PinnedBatch) => Uint8Array): void;
+  /** Keeps the entry when that costs nothing. */
+  note(entry: JournalEntry): void;
+  /** The bytes of an unanswered batch of an earlier run. */
+  bytes(id: number): Uint8Array;
+}
 
 export interface ShipWriterOptions {
-  readonly folder: ShipFolder;
+  readonly journal: ShipJournal;
   readonly state: ShipState;
   readonly openLink: OpenLogLink;
-  /** How long to go without a connection, ms. */
-  readonly patienceMs: number;
+  /** How long to go without a connection, ms; undefined: for as long as the link tries. */
+  readonly patienceMs: number | undefined;
   /** Hears of every batch that a logger has taken. */
   readonly onTaken: (batch: PinnedBatch) => void;
 }
@@ -34,9 +48,9 @@ export class ShipWriter {
   readonly #bytes = new Map<number, Uint8Array>();
   #waiters: Waiter[] = [];
   #failure: Error | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #patience: NodeJS.Timeout | undefined;
-  #patienceMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  #patienceMs: number | undefined;
   /** Why there is no connection, as far as it is known. */
   #reason: string | undefined;
 
@@ -44,13 +58,14 @@ export class ShipWriter {
   constructor(options: ShipWriterOptions) {
     this.#options = options;
     this.#shipper = new Shipper(options.state);
-    this.#patienceMs = Math.min(options.patienceMs, FIRST_PATIENCE_MS);
+    const { patienceMs } = options;
+    this.#patienceMs = patienceMs === undefined ? undefined : Math.min(patienceMs, FIRST_PATIENCE_MS);
     this.#loseConnection();
     this.#link = options.openLink({
       welcome: (loggers) => {
         clearTimeout(this.#patience);
         this.#patience = undefined;
-        this.#patienceMs = options.patienceMs;
+        this.#patienceMs = patienceMs;
         this.#act(() => this.#shipper.connected(loggers, Date.now()));
       },
       lost: (reason) => this.#loseConnection(reason),
@@ -63,6 +78,11 @@ export class ShipWriter {
   /** Batches without an answer. */
   get pending(): readonly PinnedBatch[] {
     return this.#shipper.pending;
+  }
+
+  /** Enabled loggers that are in step. */
+  get takers(): readonly string[] {
+    return this.#shipper.takers;
   }
 
   /** Records and sends a segment, when there is room for it. Rejects when the writer cannot go on. */
@@ -108,15 +128,15 @@ export class ShipWriter {
   }
 
   #carryOut(effects: readonly ShipperEffect[]): void {
-    const { folder, state, onTaken } = this.#options;
+    const { journal, state, onTaken } = this.#options;
     for (const effect of effects) {
       switch (effect.type) {
         case "record":
-          folder.record(effect.entry, (batch) => this.#bytesOf(batch.id));
+          journal.record(effect.entry, (batch) => this.#bytesOf(batch.id));
           this.#carryOut(this.#shipper.recorded(effect.ticket, Date.now()));
           break;
         case "note":
-          folder.note(effect.entry);
+          journal.note(effect.entry);
           break;
         case "send":
           this.#send(effect.batch);
@@ -158,15 +178,15 @@ export class ShipWriter {
   }
 
   #bytesOf(id: number): Uint8Array {
-    return this.#bytes.get(id) ?? this.#options.folder.bytes(id);
+    return this.#bytes.get(id) ?? this.#options.journal.bytes(id);
   }
 
   #loseConnection(reason?: string): void {
     this.#shipper.disconnected();
     this.#reason = reason;
     clearTimeout(this.#timer);
-    if (this.#patience !== undefined) return;
     const patienceMs = this.#patienceMs;
+    if (this.#patience !== undefined || patienceMs === undefined) return;
     this.#patience = setTimeout(() => {
       const why = this.#reason === undefined ? "" : `: ${this.#reason}`;
       const seconds = Math.round(patienceMs / 1000);

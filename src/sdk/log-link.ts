@@ -1,4 +1,4 @@
-/** What a shipper needs of a connection. ship-connect.ts makes one of the SDK's client; tests make one in memory. */
+/** What a log writer needs of a connection. Clients and `selvedge ship` make one of a client; tests make one in memory. */
 import type { LoggerChoice } from "../logs/shipper.ts";
 import type { FabricError } from "../base/errors.ts";
 import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
