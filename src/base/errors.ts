@@ -78,6 +78,12 @@ export const ERROR_CODES = {
   peer_unavailable: info("Nothing takes a peering at this location.", 503, 1013, true),
   redundant_connection: info("The peer is connected already.", 409, 1008),
   no_receiver: info("Nobody is subscribed to the topic of a request.", 503, 1008, true),
+  unhandled: info(
+    "The node that a pool event went to is gone, and did not say that it handled it.",
+    503,
+    1008,
+    true,
+  ),
   in_use: info("A port or a folder is held by another process.", 409, 1011, true),
   layout_changed: info(
     "The layout was changed by somebody else meanwhile: look at it again.",

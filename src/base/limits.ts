@@ -26,6 +26,8 @@ export const LIMITS = {
   subscriptionsMax: 4096,
   /** The same in bytes: a trunk with its prefixes is one SQLite row (2 MB). */
   subscriptionBytesMax: 1 * MIB,
+  /** Positions in one frame: those of all streams of all routers, with room for a layout before. */
+  positionsMax: 2_048,
   /** Changes of its subscriptions that a native peer may have without an answer. */
   changesMax: 1_024,
   /** Highest connection number of a client: trunks count on from it (rule 1). */
@@ -72,7 +74,9 @@ export const LIMITS = {
   surveysMax: 4_096,
 
   // A native session.
-  /** Answers to pings, changes of subscriptions and refused publishes of one peer: a second, and at once. */
+  /** Publishes of one peer that are not acknowledged: what one costs beside its bytes is a few hundred more. */
+  unacknowledgedPublishesMax: 65_536,
+  /** Answers that one peer may ask for at will (PROTOCOL.md, N-21): a second, and at once. */
   answersPerSecond: 1_000,
   answersBurst: 10_000,
   /**
@@ -163,6 +167,17 @@ export const LIMITS = {
   // Objects.
   /** How long after its start a handler of alarms is tried again when it did not finish, ms (rule 36). */
   alarmRetryMs: 10_000,
+
+  // Pools (rule 33).
+  /** Pool events that a session may have under way, and bytes of them: what follows waits in the session. */
+  poolWindowEvents: 4_096,
+  poolWindowBytes: 1 * MIB,
+  /** How long a pool event waits for a node that is there, ms: longer than it takes to find that one is not. */
+  poolWaitMs: 20_000,
+  /** How long after a node was not there the next try is made, ms, unless another view comes first. */
+  poolRetryMs: 250,
+  /** Handled pool events that a router remembers, for senders that ask again. */
+  handledMax: 65_536,
 
   // Membership (rule 32). Nodes that are there are at most `nodesMax`.
   /** A native node says something at least this often, ms; after as much silence as three of these it is down. */
@@ -256,6 +271,13 @@ export const LIMITS = {
   /** Back-off of a writer from a logger that is unavailable, ms: first try, factor 2, last. */
   shipRetryMs: 100,
   shipRetryMaxMs: 5_000,
+  /** Records of a client's log stream that are sent together, and how long they wait for that, ms (as in Zeek). */
+  logFlushRecords: 400,
+  logFlushMs: 1_000,
+  /** Log records of a client that no logger has room for yet, bytes of NDJSON; past it, writes are refused. */
+  logHeldBytesMax: 32 * MIB,
+  /** How old a client's writer instance may be when new batches begin with another one, ms: under `logBirthAgeMsMax`. */
+  logLifeMs: 14 * DAY_MS,
   /** Longest name of a source in a batch's range, bytes of UTF-8: it is kept with every writer's mark. */
   logSourceBytesMax: 4 * KIB,
   /** Longest stream name, characters. */

@@ -45,9 +45,11 @@ export class FanOut<M extends Member> {
     this.#index.remove(group.filter, group);
   }
 
-  /** The members that take the topic. */
-  *takersOf(topic: Topic): Generator<M> {
-    for (const group of this.#index.match(topic)) yield* group.members;
+  /** The members that take one of the topics, each once. Cost: the groups of each topic, and the members. */
+  *takersOf(topics: Iterable<Topic>): Generator<M> {
+    const takers = new Set<InterestGroup<M>>();
+    for (const topic of topics) for (const group of this.#index.match(topic)) takers.add(group);
+    for (const { members } of takers) yield* members;
   }
 
   /** Gives a frame to every group that matches a segment of it. Answers whether a group is now full. */

@@ -3,7 +3,8 @@
  * publishers while a reader with the policy `block` is behind (rule 13). A publisher's order is kept: behind one that
  * waits, all of the same publisher wait.
  */
-import { segmentsEvents, type FrameOf, type InstanceId } from "../protocol/frame.ts";
+import { ENCODING, segmentsBytes, segmentsEvents, type FrameOf, type InstanceId } from "../protocol/frame.ts";
+import type { PoolEventsFrame } from "../protocol/pool-frame.ts";
 import type { RouterLedger } from "./ledger.ts";
 
 export interface HeldPublish {
@@ -11,6 +12,8 @@ export interface HeldPublish {
   readonly instance: InstanceId;
   readonly frame: FrameOf<"publish">;
   readonly events: number;
+  /** Whether it is for one node of a pool; its number is then that of the event. */
+  readonly isPool?: boolean;
   /** Bytes of the frame. */
   readonly size: number;
 }
@@ -35,6 +38,15 @@ export class HeldPublishes {
 
   get isEmpty(): boolean {
     return this.#held.length === 0;
+  }
+
+  /** Takes the events of a frame for nodes of pools. */
+  addPool(trunk: string, instance: InstanceId, { events, repeat }: PoolEventsFrame): void {
+    for (const { id, topic, count, payload } of events) {
+      const segments = [{ topic, encoding: ENCODING.cbor, count, payload }];
+      const frame = { type: "publish", seq: id, repeat, segments } as const;
+      this.add({ trunk, instance, frame, isPool: true, size: segmentsBytes(segments) });
+    }
   }
 
   add(publish: Omit<HeldPublish, "events">): void {

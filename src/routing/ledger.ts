@@ -14,7 +14,7 @@ import {
 } from "../base/counts.ts";
 import { GAP_REASONS, type GapReason } from "../protocol/frame.ts";
 
-/** Publishers: received = published + repeats + held. */
+/** Publishers: received = published + repeats + refused + held. */
 const PUBLISHER_COUNTS = [
   /** Events in publishes that trunks brought. */
   "received",
@@ -22,6 +22,8 @@ const PUBLISHER_COUNTS = [
   "published",
   /** Taken before, so not again. */
   "repeats",
+  /** For one node of a pool, where nobody was: they went nowhere. */
+  "refused",
   /** Waiting to be sequenced. */
   "held",
 ] as const;
@@ -102,6 +104,12 @@ export class RouterLedger implements RouterCounts {
     else publishers.published += events;
   }
 
+  /** Events of a publish find nobody. */
+  refused(events: number): void {
+    this.publishers.held -= events;
+    this.publishers.refused += events;
+  }
+
   /** Events of a publish have come. */
   received(events: number): void {
     this.publishers.received += events;
@@ -164,8 +172,8 @@ export class RouterLedger implements RouterCounts {
   }
 
   #publishersDiffer(): number {
-    const { received, published, repeats, held } = this.publishers;
-    return received - published - repeats - held;
+    const { received, published, repeats, refused, held } = this.publishers;
+    return received - published - repeats - refused - held;
   }
 
   #readersDiffer(): number {

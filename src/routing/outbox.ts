@@ -5,6 +5,7 @@
  * stream shows the hole, and a notice in front of it says how many events fell into it. What is kept is never dropped
  * here: it is withdrawn, and read again from where it is kept (router.ts).
  */
+import { Awaited } from "./awaited.ts";
 import type { Overflow } from "../protocol/overflow.ts";
 import { isKept } from "../protocol/stream.ts";
 import { isBefore, type Place } from "./kept.ts";
@@ -63,6 +64,7 @@ export class Outbox {
   readonly #terms: ReaderTerms;
   readonly #ledger: RouterLedger;
   readonly #waiting: SharedBytes;
+  readonly #awaited: Awaited;
   #windowBytes: number;
   #flight: InFlight[] = [];
   #inFlightBytes = 0;
@@ -71,11 +73,15 @@ export class Outbox {
   /** What was dropped behind the last of the queue. */
   #tailHoles: Holes = NO_HOLES;
 
-  /** @param waiting What waits at the router, of which this reader's queue is a part. */
-  constructor(terms: ReaderTerms, ledger: RouterLedger, waiting: SharedBytes) {
+  /**
+   * @param waiting What waits at the router, of which this reader's queue is a part.
+   * @param awaited Is told what the reader consumes, and what is dropped.
+   */
+  constructor(terms: ReaderTerms, ledger: RouterLedger, waiting: SharedBytes, awaited = new Awaited()) {
     this.#terms = terms;
     this.#ledger = ledger;
     this.#waiting = waiting;
+    this.#awaited = awaited;
     this.#windowBytes = terms.windowBytes;
   }
 
@@ -174,7 +180,11 @@ export class Outbox {
     let end = this.#flight.findLastIndex(ends);
     if (end < 0) end = this.#flight.findLastIndex(passed);
     const { readers } = this.#ledger;
-    for (const { size, events } of this.#flight.splice(0, end + 1)) {
+    for (const { stream: of, incarnation, last, size, events, isHistory } of this.#flight.splice(
+      0,
+      end + 1,
+    )) {
+      if (!isHistory) this.#awaited.consumed(of, { incarnation, seq: last });
       this.#inFlightBytes -= size;
       readers.inFlight -= events;
       readers.delivered += events;
@@ -216,7 +226,10 @@ export class Outbox {
     this.#left(delivery);
     const { readers, dropped } = this.#ledger;
     if (to === "withdrawn") readers.withdrawn += delivery.events;
-    else dropped[to] += delivery.events;
+    else {
+      dropped[to] += delivery.events;
+      this.#tellDropped(delivery);
+    }
   }
 
   /** A delivery is in the queue. */
@@ -243,7 +256,12 @@ export class Outbox {
     if (this.#terms.overflow === "drop_oldest") this.#dropOldest();
   }
 
+  #tellDropped({ stream, incarnation, prev, last }: OutboxDelivery): void {
+    this.#awaited.dropped(stream, prev, { incarnation, seq: last });
+  }
+
   #dropNewest(delivery: OutboxDelivery): void {
+    this.#tellDropped(delivery);
     this.#tailHoles = join(this.#tailHoles, holeOf(delivery));
     this.#ledger.dropped.drop_newest += delivery.events;
   }

@@ -95,10 +95,13 @@ export class Planes {
     this.#planeOf(chain).fanOut.leave(chain);
   }
 
-  /** The live chains that take the topic. */
-  *takersOf(topic: Topic): Generator<Chain> {
-    yield* this.#all.fanOut.takersOf(topic);
-    if (this.#placement !== undefined) yield* this.#owner(topic).fanOut.takersOf(topic);
+  /** The live chains that take one of the topics, each once. */
+  *takersOf(topics: readonly Topic[]): Generator<Chain> {
+    yield* this.#all.fanOut.takersOf(topics);
+    if (this.#placement === undefined) return;
+    for (const [{ fanOut }, own] of Map.groupBy(topics, (topic) => this.#owner(topic))) {
+      yield* fanOut.takersOf(own);
+    }
   }
 
   /** Gives a frame to every reader that it concerns, and to the logs. Answers with what is full now. */

@@ -6,9 +6,10 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame, FrameOf, Gap, InstanceId, Position } from "../protocol/frame.ts";
+import type { Frame, FrameOf, Gap, InstanceId, Position, SequencedFrame } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import { Departed } from "./departed.ts";
+import { Dispatches, poolPublisher } from "./dispatches.ts";
 import { ColdStart } from "./cold-start.ts";
 import { HeldPublishes, type HeldPublish } from "./held-publishes.ts";
 import { Keeper, type Keeping } from "./keeper.ts";
@@ -21,6 +22,7 @@ import { parseTerms } from "./reader-terms.ts";
 import type { Checkpoint, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
 import { Subscribers } from "./subscribers.ts";
 import { Trunk } from "./trunk.ts";
+import { Trunks } from "./trunks.ts";
 
 /** RFC 6455 and the IANA registry: the endpoint restarts, come back. */
 const SERVICE_RESTART = 1012;
@@ -40,15 +42,13 @@ export interface RouterOptions {
 
 export class Router {
   readonly #options: RouterOptions;
-  readonly #trunks = new Map<string, Trunk>();
-  readonly #byInstance = new Map<InstanceId, Trunk>();
+  readonly #trunks = new Trunks();
   readonly #keeper: Keeper;
   readonly #ledger: RouterLedger;
   readonly #departed: Departed;
   readonly #readers = new Readers();
   readonly #subscribers: Subscribers;
   readonly #marks: PublisherMarks;
-  readonly #isConnected = (instance: InstanceId): boolean => this.#byInstance.has(instance);
   #incarnation: number;
   #seq: number;
   /** Whether storage holds a checkpoint that still stands. */
@@ -65,8 +65,7 @@ export class Router {
   /** Whether a reader came back, so that what has expired must not be there any more. */
   #isExpiryUrgent = false;
   readonly #out: Output;
-  /** Ids of trunks whose row is to be written, or deleted when they are gone, with this turn. */
-  readonly #changed = new Set<string>();
+  readonly #dispatches: Dispatches;
   #turnMs: number;
 
   /**
@@ -86,6 +85,7 @@ export class Router {
     this.#departed = new Departed(this.#ledger);
     this.#held = new HeldPublishes(this.#ledger);
     this.#out = new Output(this.#ledger);
+    this.#dispatches = new Dispatches(this.#out);
     this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
     const { logs } = this.#keeper;
     this.#subscribers = new Subscribers(logs, this.#readers, this.#out, this.#ledger, () => this.position);
@@ -168,7 +168,8 @@ export class Router {
     this.#keep(nowMs);
     for (const trunk of this.#readers.judge(nowMs)) this.#dismiss(trunk);
     this.#out.sendAcks(this.#options.name);
-    this.#persistTrunks();
+    this.#dispatches.tellAll();
+    this.#trunks.persist(this.#out, this.#seq);
     this.#ledger.assertBalanced();
     this.#turnMs = nowMs;
     return this.#out.take();
@@ -198,7 +199,7 @@ export class Router {
         this.#subscribers.restore(trunk, row.lastSeq, lastSeqs);
       } else {
         if (row.prefixes.length > 0) this.#coldStart.await(row.instance);
-        this.#changed.add(row.id);
+        this.#trunks.changed(row.id);
       }
     }
     if (this.#checkpointed) return;
@@ -211,7 +212,7 @@ export class Router {
   #recoverMarks(stored: Checkpoint | undefined): void {
     const from = stored ?? { incarnation: 0, seq: 0 };
     for (const { publisher, publisherSeq } of this.#keeper.behind(from)) {
-      this.#marks.take(publisher, publisherSeq, this.#isConnected);
+      this.#marks.take(publisher, publisherSeq, this.#trunks.isConnected);
     }
   }
 
@@ -224,6 +225,7 @@ export class Router {
       if (frame.type === "publish") {
         return this.#held.add({ trunk: id, instance: trunk.instance, frame, size: bytes });
       }
+      if (frame.type === "poolEvents") return this.#held.addPool(id, trunk.instance, frame);
       if (frame.type === "credit") return this.#subscribers.credit(trunk, frame);
       if (frame.type === "subscribe") return this.#subscribe(trunk, frame);
       if (frame.type === "unsubscribe") return this.#unsubscribe(trunk, frame);
@@ -236,7 +238,7 @@ export class Router {
   }
 
   #hello(id: string, frame: FrameOf<"hello">): void {
-    if (this.#trunks.has(id)) throw new FabricError("invalid_message", "hello was said before");
+    if (this.#trunks.get(id) !== undefined) throw new FabricError("invalid_message", "hello was said before");
     const version = negotiateVersion(frame.versions);
     const table = frame.options["table"];
     if (table !== this.#options.table) {
@@ -248,7 +250,7 @@ export class Router {
         `the router has ${LIMITS.trunksMax} trunks, more it does not take`,
       );
     }
-    const other = this.#byInstance.get(frame.instance);
+    const other = this.#trunks.of(frame.instance);
     if (other !== undefined) {
       const older = other.connection < frame.connection ? other.id : id;
       this.#out.refuse(older, new FabricError("superseded", "a newer connection of this instance is open"));
@@ -258,24 +260,19 @@ export class Router {
     const { instance, connection } = frame;
     const terms = parseTerms(frame.options);
     this.#addTrunk({ id, instance, connection, terms, prefixes: [] });
-    this.#changed.add(id);
+    this.#trunks.changed(id);
     this.#out.frame(id, { type: "welcome", version, endpoint: this.#options.name, options: {} });
   }
 
   #addTrunk(row: Omit<TrunkRow, "lastSeq">): Trunk {
-    const trunk = new Trunk(row, this.#ledger, this.#readers.waiting);
-    this.#trunks.set(trunk.id, trunk);
-    this.#byInstance.set(trunk.instance, trunk);
-    return trunk;
+    return this.#trunks.add(new Trunk(row, this.#ledger, this.#readers.waiting));
   }
 
   #removeTrunk(id: string, reason: DropReason = "away"): void {
     const trunk = this.#trunks.get(id);
     if (trunk === undefined) return;
     this.#departed.left(trunk.instance, this.#subscribers.remove(trunk, reason));
-    this.#trunks.delete(id);
-    this.#byInstance.delete(trunk.instance);
-    this.#changed.add(id);
+    this.#trunks.remove(trunk);
   }
 
   #subscribe(trunk: Trunk, frame: FrameOf<"subscribe">): void {
@@ -292,7 +289,7 @@ export class Router {
   }
 
   #confirm(trunk: Trunk, id: number, gaps: readonly Gap[]): void {
-    this.#changed.add(trunk.id);
+    this.#trunks.changed(trunk.id);
     const positions = this.#subscribers.positionsOf(trunk);
     this.#out.frame(trunk.id, { type: "subscribed", id, positions, gaps });
   }
@@ -310,32 +307,51 @@ export class Router {
     this.#quietSinceMs = nowMs;
   }
 
-  #sequence({ trunk, instance, frame, events }: HeldPublish, nowMs: number): void {
+  #sequence(publish: HeldPublish, nowMs: number): void {
+    if (publish.isPool === true) return this.#dispatch(publish, nowMs);
+    const { trunk, instance, frame, events } = publish;
     const { seq, segments, receipt, origin } = frame;
     const isNew = this.#isNew(instance, frame);
-    const isAsked = receipt === true && isNew;
+    // One that was sent before may have had receivers that are not here any more.
+    const isAsked = receipt === true && isNew && !frame.repeat;
     this.#out.acknowledge(trunk, seq, isAsked ? this.#subscribers.receiversOf(segments, trunk) : undefined);
     this.#ledger.sequenced(events, !isNew);
     if (!isNew) return;
+    if (origin === undefined) this.#feed({ publisher: instance, publisherSeq: seq, segments }, nowMs);
+    else {
+      const { publisher, path } = origin;
+      this.#feed({ publisher, publisherSeq: origin.seq, path, segments }, nowMs);
+    }
+  }
+
+  /** An event for one node of a pool: only if somebody is at its very topic. */
+  #dispatch(publish: HeldPublish, nowMs: number): void {
+    const { frame, events } = publish;
+    if (this.#dispatches.isKnown(publish)) return this.#ledger.sequenced(events, true);
+    const { segments } = frame;
+    const readers = this.#subscribers.readersAt(segments[0]!.topic);
+    if (readers.length === 0) {
+      this.#dispatches.noReceiver(publish);
+      return this.#ledger.refused(events);
+    }
+    this.#ledger.sequenced(events, false);
+    const at = { ...this.position, seq: this.#seq + 1 };
+    this.#dispatches.sent(publish, readers, at);
+    const publisher = poolPublisher(this.#incarnation);
+    this.#feed({ publisher, publisherSeq: at.seq, segments }, nowMs);
+  }
+
+  /** Gives a frame the next number, and passes it on. */
+  #feed(frame: Omit<SequencedFrame, "seq">, nowMs: number): void {
     if (!this.#dirty) this.#becomeDirty();
     this.#seq++;
-    const sequenced =
-      origin === undefined
-        ? { seq: this.#seq, publisher: instance, publisherSeq: seq, segments }
-        : {
-            seq: this.#seq,
-            publisher: origin.publisher,
-            publisherSeq: origin.seq,
-            path: origin.path,
-            segments,
-          };
-    for (const log of this.#subscribers.feed(sequenced)) this.#commit(log, nowMs);
+    for (const log of this.#subscribers.feed({ seq: this.#seq, ...frame })) this.#commit(log, nowMs);
   }
 
   /** Whether it was not taken before: from this peer, nor, by another way, from where it was published first. */
   #isNew(instance: InstanceId, { seq, origin }: FrameOf<"publish">): boolean {
-    if (!this.#marks.take(instance, seq, this.#isConnected)) return false;
-    return origin === undefined || this.#marks.take(origin.publisher, origin.seq, this.#isConnected);
+    if (!this.#marks.take(instance, seq, this.#trunks.isConnected)) return false;
+    return origin === undefined || this.#marks.take(origin.publisher, origin.seq, this.#trunks.isConnected);
   }
 
   /** What was sequenced in this turn and is to be kept is stored with it, before it is sent or acknowledged (rule 10). */
@@ -374,14 +390,5 @@ export class Router {
     const lastSeqs = this.#subscribers.lastSeqs(this.#trunks.values());
     const counts = this.#ledger.store();
     return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs, counts };
-  }
-
-  #persistTrunks(): void {
-    for (const id of this.#changed) {
-      const trunk = this.#trunks.get(id);
-      if (trunk === undefined) this.#out.persist({ type: "trunkGone", id });
-      else this.#out.persist({ type: "trunk", row: trunk.row(this.#seq) });
-    }
-    this.#changed.clear();
   }
 }

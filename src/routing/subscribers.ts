@@ -8,7 +8,7 @@ import type { FrameOf, Gap, Position, Segment, SequencedFrame } from "../protoco
 import { parseHistory } from "../protocol/history.ts";
 import { isKept, routerOf } from "../protocol/stream.ts";
 import { assertSubscriptionBounds } from "../protocol/subscription-bounds.ts";
-import type { Prefix } from "../protocol/topic.ts";
+import type { Prefix, Topic } from "../protocol/topic.ts";
 import type { KeptLog } from "./kept-log.ts";
 import { isBefore, type Place } from "./kept.ts";
 import type { DropReason, RouterLedger } from "./ledger.ts";
@@ -60,8 +60,14 @@ export class Subscribers {
   /** How many live trunks but this one take a topic among these. */
   receiversOf(segments: readonly Segment[], except: string): number {
     const trunks = new Set<Trunk>();
-    for (const { topic } of segments) for (const { trunk } of this.#planes.takersOf(topic)) trunks.add(trunk);
-    return [...trunks].filter(({ id }) => id !== except).length;
+    const topics = segments.map(({ topic }) => topic);
+    for (const { trunk } of this.#planes.takersOf(topics)) if (trunk.id !== except) trunks.add(trunk);
+    return trunks.size;
+  }
+
+  /** The live chains whose subscription is this very topic. */
+  readersAt(topic: Topic): readonly Chain[] {
+    return [...this.#planes.takersOf([topic])].filter(({ trunk }) => trunk.prefixes.has(asPrefix(topic)));
   }
 
   /** Gives a frame to all that it concerns, and to the logs. Answers with the logs that have a full row. */
@@ -136,6 +142,7 @@ export class Subscribers {
     this.flush();
     for (const chain of trunk.chains.values()) this.#leave(chain);
     this.#readers.forget(trunk);
+    trunk.awaited.end();
     return trunk.outbox.end(reason);
   }
 
@@ -162,6 +169,7 @@ export class Subscribers {
     for (const chain of this.#planes.enter(trunk, () => seq)) {
       this.#replays.forget(chain);
       this.#readers.giveUp(trunk, chain.stream);
+      trunk.awaited.end(chain.stream);
     }
     for (const chain of trunk.chains.values()) {
       const isWaiting = chain.replay !== undefined || trunk.outbox.standing(chain.stream) !== undefined;
@@ -220,7 +228,10 @@ export class Subscribers {
       this.#ledger.readers.replayed += delivery.events;
       this.#out.bytes([chain.trunk.id], delivery.bytes);
     },
-    gap: (chain, gap) => this.#out.frame(chain.trunk.id, { type: "gap", gap }),
+    gap: (chain, gap) => {
+      chain.trunk.awaited.dropped(chain.stream, gap.from.seq, gap.to);
+      this.#out.frame(chain.trunk.id, { type: "gap", gap });
+    },
     ended: (chain, replay) => this.#goLive(chain, replay),
   };
 
@@ -265,4 +276,9 @@ export class Subscribers {
     }
     return chain.replay !== undefined;
   }
+}
+
+/** The prefix that is a whole topic. */
+function asPrefix(topic: Topic): Prefix {
+  return topic as string as Prefix;
 }

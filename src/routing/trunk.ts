@@ -1,6 +1,7 @@
 /** A trunk as its router sees it: who is behind it, what it subscribes to, where it stands, and what waits for it. */
 import type { InstanceId } from "../protocol/frame.ts";
 import { isMatch, type Prefix, type Topic } from "../protocol/topic.ts";
+import { Awaited } from "./awaited.ts";
 import type { Member } from "./interest-group.ts";
 import type { KeptLog } from "./kept-log.ts";
 import type { RouterLedger } from "./ledger.ts";
@@ -17,6 +18,8 @@ export class Trunk {
   readonly terms: ReaderTerms;
   readonly prefixes: Set<Prefix>;
   readonly outbox: Outbox;
+  /** Pool events that it has not acknowledged. */
+  readonly awaited = new Awaited();
   /** Its place in each stream that its prefixes concern, by stream. */
   readonly chains = new Map<string, Chain>();
   /** Since when its publishers wait for it; undefined while they do not. */
@@ -28,7 +31,7 @@ export class Trunk {
     this.connection = row.connection;
     this.terms = row.terms;
     this.prefixes = new Set(row.prefixes);
-    this.outbox = new Outbox(row.terms, ledger, waiting);
+    this.outbox = new Outbox(row.terms, ledger, waiting, this.awaited);
   }
 
   /** What storage keeps of it. `seq`: where a trunk stands that is subscribed to nothing. */

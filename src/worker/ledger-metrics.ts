@@ -9,6 +9,7 @@ const ROUTER_COUNTS = {
   received: ["counter", "Events in publishes that came to the router."],
   published: ["counter", "Events sequenced."],
   repeats: ["counter", "Events that were sequenced before, and so not again."],
+  refused: ["counter", "Events for one node of a pool that found nobody there."],
   held: ["gauge", "Events that wait to be sequenced."],
   offered: ["counter", "Events that matched live readers, once for each."],
   replayed: ["counter", "Events sent from what is kept."],

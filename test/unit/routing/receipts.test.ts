@@ -1,6 +1,11 @@
 /** What a router says of one publish: how many it went to, and that it came from elsewhere. */
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/base/limits.ts";
 import type { Frame, FrameOf } from "../../../src/protocol/frame.ts";
+import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
+import { FanOut } from "../../../src/routing/fan-out.ts";
+import { makeFilter } from "../../../src/routing/filter.ts";
+import type { Member } from "../../../src/routing/interest-group.ts";
 import { policy } from "../../support/kept-rig.ts";
 import { instance, publish, RouterRig, segment, subscribe, unsubscribe } from "../../support/router-rig.ts";
 
@@ -42,6 +47,23 @@ describe("N-20 a receipt", () => {
       { type: "published", router: "main", seq: 1, receivers: 2 },
       { type: "published", router: "main", seq: 1 },
     ]);
+  });
+
+  test("of one that was sent before names nobody, also where the router's memory is lost", () => {
+    const router = rig();
+    router.receive("p", receipt(1, "x")).turn().restart("closed").turn();
+    router.join("p2", 9, [], 2).receive("p2", { ...receipt(1, "x"), repeat: true } as Frame);
+    router.turn().pass(LIMITS.coldGraceMs);
+    expect(router.takeOf("p2", "published")).toEqual([{ type: "published", router: "main", seq: 1 }]);
+  });
+
+  test("costs the groups of readers for each topic, and each reader once", () => {
+    const topics = Array.from({ length: 3_000 }, (_, i) => parseTopic(`t${i}`));
+    const fanOut = new FanOut<Member>();
+    for (let i = 0; i < 1_000; i++) fanOut.join({ lastSeq: 0 }, makeFilter([parsePrefix("t")]));
+    let steps = 0;
+    for (const _ of fanOut.takersOf(topics)) steps++;
+    expect(steps).toBe(1_000);
   });
 
   test("counts readers of what is kept, too", () => {
