@@ -4,8 +4,8 @@
  */
 import { FabricError } from "../base/errors.ts";
 import type { EventMetadata } from "../protocol/event.ts";
-import type { FrameOf, LogBatchFrame } from "../protocol/frame.ts";
-import { fromBytes, parseTopic, textOf } from "../protocol/topic.ts";
+import type { FrameOf, InstanceId, LogBatchFrame } from "../protocol/frame.ts";
+import { parseTopic, textOf } from "../protocol/topic.ts";
 import { orAborted } from "./abort.ts";
 import type { ClientEngine, MemberRequest } from "./client-engine.ts";
 import type { ClientEvents } from "./client-events.ts";
@@ -19,36 +19,25 @@ import { toHex } from "./hex.ts";
 import { JsonEngine } from "./json-engine.ts";
 import { Link, type ClientEvent } from "./link.ts";
 import { PublishWaiters, type PublishAck } from "./publish-waiters.ts";
+import { randomId } from "./random-id.ts";
 import type { ReceivedEvent } from "./received-event.ts";
 import { Replies, type RequestOptions, type SurveyOptions } from "./replies.ts";
 import { REPLY_PREFIX } from "./reply-topic.ts";
+import { SideClients } from "./side-clients.ts";
 import { transportOf, type Transport } from "./socket.ts";
 import { Subscriptions, type SubscribeOptions, type Subscription } from "./subscriptions.ts";
 import { toValue, type Argument } from "./values.ts";
 import type { Welcome } from "./welcome.ts";
-
-const RANDOM_BYTES = 16;
 
 export interface PublishOptions {
   /** Metadata of the event; ids from 200 on are free for use. */
   readonly metadata?: readonly EventMetadata[] | undefined;
 }
 
-/**
- * Connects to a fabric, or, when the URL's path is that of Zeek's WebSocket API (`/v1/messages/json`), to a Zeek.
- * Throws `unavailable` when nothing answers, the code of a refusal (`token_expired`, …), or the signal's reason. Once
- * connected, a lost connection is made again until `close`.
- *
- * @example
- * await using client = await connect("http://127.0.0.1:8787");
- * client.publish("zeek/hello", "Hello::greet", ["world", count(5)]);
- * for await (const event of client.subscribe("zeek/")) console.log(event.topic, event.name, event.args);
- */
-export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Client> {
-  options.signal?.throwIfAborted();
-  const client = new Client(url, options);
-  await client.opened;
-  return client;
+/** What one client is to another that it serves. */
+interface Side {
+  /** The publisher id of the other one. */
+  readonly alsoOwn: () => InstanceId | undefined;
 }
 
 export class Client implements AsyncDisposable {
@@ -59,6 +48,8 @@ export class Client implements AsyncDisposable {
   readonly #subscriptions: Subscriptions;
   readonly #waiters = new PublishWaiters();
   readonly #replies: Replies;
+  readonly #sides: SideClients;
+  readonly #side: Side | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.abort();
   #welcome: Welcome | undefined;
@@ -68,20 +59,22 @@ export class Client implements AsyncDisposable {
   #topic = parseTopic("");
   readonly #opening = Promise.withResolvers<void>();
 
-  /** Use `connect`. */
-  constructor(url: string | URL, options: ConnectOptions = {}) {
+  /** Use `connect`. `side`: what makes it one that serves another client. */
+  constructor(url: string | URL, options: ConnectOptions = {}, side?: Side) {
     this.#url = String(url);
+    this.#side = side;
     this.#engine =
       transportOf(this.#url) === "native"
         ? new NativeEngine({
-            instance: randomBytes(),
+            instance: randomId(),
             hello: helloOf(options),
             windowBytes: windowOf(options),
             random: Math.random,
+            alsoOwn: side?.alsoOwn,
           })
         : new JsonEngine({ random: Math.random, unsentBytes: () => this.#link.unsentBytes });
     this.#replies = new Replies(
-      `${options.replyPrefix ?? REPLY_PREFIX}${toHex(randomBytes())}/`,
+      `${options.replyPrefix ?? REPLY_PREFIX}${toHex(randomId())}/`,
       (prefix, onReply) => this.subscribe(prefix, onReply, { local: true }),
     );
     const { token } = options;
@@ -94,6 +87,12 @@ export class Client implements AsyncDisposable {
       },
     );
     this.#subscriptions = new Subscriptions(this.#engine, this.#link);
+    this.#sides = new SideClients(
+      options,
+      (own) => new Client(this.#url, own, { alsoOwn: () => this.#welcome?.publisher }),
+      this.#handlers,
+      (error) => this.#fail(error),
+    );
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#onAbort);
     this.#link.start();
@@ -123,7 +122,7 @@ export class Client implements AsyncDisposable {
 
   /** Events that have come and that no subscriber has consumed yet, bytes. */
   get heldBytes(): number {
-    return this.#engine.heldBytes;
+    return this.#engine.heldBytes + this.#sides.heldBytes;
   }
 
   /** Calls the handler for each such event; returns what ends that. */
@@ -153,9 +152,16 @@ export class Client implements AsyncDisposable {
   ): Promise<Subscription> | EventStream {
     const texts = typeof prefixes === "string" ? [prefixes] : prefixes;
     this.#assertAlive();
-    return typeof second === "function"
-      ? this.#subscriptions.handler(texts, second, third)
-      : this.#subscriptions.stream(texts, second);
+    const options = typeof second === "function" ? third : second;
+    const { overflow, queueBytes, ...rest } = options;
+    const side = this.#side === undefined ? this.#sides.of({ overflow, queueBytes }) : undefined;
+    if (side !== undefined && this.transport === "json-v1") {
+      throw new FabricError("invalid_data", "overflow, queueBytes: JSON v1 has no policies of readers");
+    }
+    if (typeof second === "function") {
+      return side?.subscribe(texts, second, rest) ?? this.#subscriptions.handler(texts, second, options);
+    }
+    return side?.subscribe(texts, rest) ?? this.#subscriptions.stream(texts, options);
   }
 
   /**
@@ -350,9 +356,15 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  #fail(error: FabricError): void {
+    this.#failure ??= error;
+    this.abort();
+  }
+
   /** A first connection that fails is the caller's to try again: the URL may be wrong. */
   #lost(retryInMs: number): void {
-    if (this.#welcome !== undefined) return this.#handlers.emit("lost", retryInMs);
+    if (this.#welcome !== undefined || this.#side !== undefined)
+      return this.#handlers.emit("lost", retryInMs);
     this.#failure = new FabricError(
       "unavailable",
       this.#link.wasAnswered
@@ -365,6 +377,7 @@ export class Client implements AsyncDisposable {
   #closed(error: FabricError | undefined): void {
     const isFailure = error !== undefined || this.#failure !== undefined;
     this.#failure ??= error ?? new FabricError("shutting_down", "the client is closed");
+    this.#sides.abort();
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#opening.reject(this.#signal?.aborted ? this.#signal.reason : this.#failure);
     this.#opening.promise.catch(() => {});
@@ -373,9 +386,4 @@ export class Client implements AsyncDisposable {
     this.#subscriptions.end(isFailure ? this.#failure : undefined, this.#failure);
     this.#handlers.emit("close", error);
   }
-}
-
-/** 128 random bits as a byte string. */
-function randomBytes(): string {
-  return fromBytes(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)));
 }

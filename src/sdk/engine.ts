@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly windowBytes: number;
   /** A number from 0 up to 1, for the jitter of reconnects. */
   readonly random: () => number;
+  /** The publisher id of another client whose events are taken for this one's own. */
+  readonly alsoOwn?: (() => InstanceId | undefined) | undefined;
   /** The wait between attempts to connect, ms; without it, it grows. */
   readonly retryMs?: number | undefined;
 }
@@ -272,7 +274,7 @@ export class NativeEngine implements ClientEngine {
     const runs: EventRun[] = [];
     for (const { publisher, publisherSeq, segments } of frame.frames) {
       if (repeats?.isRepeat(publisher, publisherSeq) === true) continue;
-      const isOwn = publisher === this.#ownPublisher;
+      const isOwn = publisher === this.#ownPublisher || publisher === this.#options.alsoOwn?.();
       for (const segment of segments) runs.push(EventRun.ofSegment(segment, publisher, { isOwn, isHistory }));
     }
     const position = { router, incarnation, seq: frame.frames.at(-1)?.seq ?? frame.prev };

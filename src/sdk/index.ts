@@ -14,7 +14,8 @@ export {
 export type { EventMetadata } from "../protocol/event.ts";
 export type { Gap, GapReason, Position } from "../protocol/frame.ts";
 export type { Overflow } from "../protocol/overflow.ts";
-export { connect, type Client, type PublishOptions } from "./client.ts";
+export { connect } from "./connect.ts";
+export type { Client, PublishOptions } from "./client.ts";
 export type { PublishMeans } from "./client-engine.ts";
 export type { ClientEvents } from "./client-events.ts";
 export type { ConnectOptions } from "./connect-options.ts";

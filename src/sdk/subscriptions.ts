@@ -1,5 +1,6 @@
 /** A client's subscriptions, in both forms: what they take from the engine, and what they ask of it. */
 import type { FabricError } from "../base/errors.ts";
+import type { Overflow } from "../protocol/overflow.ts";
 import { parsePrefix, parseTopic } from "../protocol/topic.ts";
 import { orAborted } from "./abort.ts";
 import type { ClientEngine } from "./client-engine.ts";
@@ -26,6 +27,12 @@ export interface SubscribeOptions {
    * get each other's where their prefixes overlap. Throws `invalid_data` where nothing is kept; JSON v1 has none.
    */
   readonly history?: History | undefined;
+  /**
+   * What the fabric does when this client falls behind in these topics, and how much may wait for it there; by default
+   * as the client was connected. Another policy means another connection. JSON v1 has none.
+   */
+  readonly overflow?: Overflow | undefined;
+  readonly queueBytes?: number | undefined;
   /** Ends the subscription. */
   readonly signal?: AbortSignal | undefined;
 }
