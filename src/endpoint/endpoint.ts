@@ -221,9 +221,9 @@ export class Endpoint implements AsyncDisposable {
     return this.#exchange.flush();
   }
 
-  /** Leaves all peers, after sending what waits. */
+  /** Leaves all peers, after sending what waits, which takes at most `LIMITS.drainMs`. */
   async close(): Promise<void> {
-    await this.flush();
+    await this.#exchange.drain();
     await this.#peerings.close();
     this.#exchange.stop();
   }

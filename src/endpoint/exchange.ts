@@ -9,6 +9,7 @@ import { ENCODING, type FrameOf, type InstanceId, type Segment } from "../protoc
 import { RepeatFilter } from "../protocol/repeat-filter.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import { decodeSegment, encodeEvents } from "../protocol/transcode.ts";
+import { orAborted } from "../sdk/abort.ts";
 import type { EventRun } from "../sdk/event-run.ts";
 import type { AcceptedPeer } from "./accepted-peer.ts";
 import type { DialledPeer } from "./dialled-peer.ts";
@@ -137,8 +138,14 @@ export class Exchange {
 
   /** Resolves when what was published so far is with the peers, as far as they acknowledge it. */
   async flush(): Promise<void> {
-    for (const trunk of this.#trunks.values()) trunk.flush();
-    await Promise.all([...this.#dialled].map((peer) => peer.flush()));
+    const trunks = [...this.#trunks.values()].map((trunk) => trunk.drained());
+    await Promise.all([...trunks, ...[...this.#dialled].map((peer) => peer.flush())]);
+  }
+
+  /** Like `flush`, for at most `LIMITS.drainMs`: a peer that answers nothing does not keep an endpoint from ending. */
+  async drain(): Promise<void> {
+    const inTime = AbortSignal.timeout(LIMITS.drainMs);
+    await orAborted(this.flush(), inTime).catch(() => {});
   }
 
   stop(): void {

@@ -3,6 +3,7 @@
  * of its stream go ahead of it, and again to whoever asks for the topic later. Source: Zeek's logging framework, spec/cluster.md §9; the batches of Broker are the fabric's frames.
  */
 import { FabricError } from "../base/errors.ts";
+import { logPath, type LogTopic } from "../cluster/log-topic.ts";
 import { defaultLogTopic, type TopicNames } from "../cluster/topic-names.ts";
 import { none, type Value } from "../data/value.ts";
 import type { FabricEvent } from "../protocol/event.ts";
@@ -11,10 +12,9 @@ import { toValue, type Argument } from "../sdk/values.ts";
 import { EventHandlers, type EndpointEvent } from "./event-handlers.ts";
 import { isLogEvent, logCreate, logWrite, parseLogEvent } from "./log-events.ts";
 
-const ANY = "";
+export type { LogTopic };
 
-/** Zeek's `Broker::log_topic`. */
-export type LogTopic = (stream: string, path: string) => string;
+const ANY = "";
 
 export interface LogStreamOptions {
   /** Names of the columns, in order. */
@@ -74,7 +74,7 @@ export class LogStreams {
   create(stream: string, options: LogStreamOptions): void {
     if (this.#streams.has(stream)) throw new FabricError("invalid_data", `the log stream ${stream} exists`);
     const { columns, event } = options;
-    const path = options.path ?? stream.replace(/::.*$/, "").toLowerCase();
+    const path = options.path ?? logPath(stream);
     const isRemote = options.remote ?? this.#options.isRemote;
     this.#streams.set(stream, { columns, path, event, isRemote, topics: new Set() });
   }

@@ -13,6 +13,7 @@ export class SourceTrunk {
   readonly #trunk: string;
   readonly #publisher = new Publisher();
   #isFlushDue = false;
+  readonly #drained: (() => void)[] = [];
 
   /** @param instance Whom readers see as the publisher. */
   constructor(host: RouterHost, instance: InstanceId) {
@@ -39,8 +40,16 @@ export class SourceTrunk {
     for (const message of this.#publisher.take()) this.#host.send(this.#trunk, message);
   }
 
+  /** Resolves when the router has sequenced what was published so far. */
+  drained(): Promise<void> {
+    this.flush();
+    if (this.#publisher.isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
   close(): void {
     this.#host.close(this.#trunk);
+    this.#tellDrained();
   }
 
   #received(bytes: Uint8Array): void {
@@ -48,5 +57,10 @@ export class SourceTrunk {
     if (frame.type !== "published") return;
     this.#publisher.acknowledged(frame.seq);
     if (!this.#publisher.isIdle) this.flush();
+    if (this.#publisher.isIdle) this.#tellDrained();
+  }
+
+  #tellDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
   }
 }

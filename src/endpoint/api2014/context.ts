@@ -110,7 +110,7 @@ export class Context {
   async destroy(): Promise<void> {
     this.#error.destroyed();
     this.#deadline.set(undefined);
-    await this.#exchange.flush();
+    await this.#exchange.drain();
     await this.#peerings.close();
     this.#exchange.stop();
   }
