@@ -138,6 +138,34 @@ describe("patterns", () => {
   });
 });
 
+describe("data partitioned over proxies", () => {
+  it("a proxy that goes gives up its keys and no others, and has them again when it returns", async () => {
+    await using cluster = await Cluster.of(workerToProxies);
+    const zeek = cluster.zeeks.get("worker-1")!;
+    const keys = Array.from({ length: 200 }, (_, n) => `key ${n}`);
+    const owners = () => new Map(keys.map((key) => [key, zeek.hrwTopic("proxy", key)]));
+    const [one, two] = ["proxy-1", "proxy-2"].map((name) => zeek.nodeTopic(name));
+    const before = owners();
+    expect(new Set(before.values())).toEqual(new Set([one, two]));
+
+    await cluster.nodes.get("proxy-2")!.close();
+    await expect.poll(() => zeek.getActiveNodeCount("PROXY"), WITHIN).toBe(1);
+    expect(new Set(owners().values())).toEqual(new Set([one]));
+
+    await cluster.join("proxy-2");
+    await expect.poll(() => zeek.getActiveNodeCount("PROXY"), WITHIN).toBe(2);
+    expect(owners()).toEqual(before);
+    // Every other node chooses the same.
+    const others = [...cluster.zeeks].filter(([name]) => name !== "worker-1");
+    for (const [, other] of others) {
+      await expect
+        .poll(() => other.getActiveNodeCount("PROXY") + (other.localNodeType() === "PROXY" ? 1 : 0), WITHIN)
+        .toBe(2);
+      expect(keys.map((key) => other.hrwTopic("proxy", key))).toEqual([...before.values()]);
+    }
+  });
+});
+
 describe("a process as a node", () => {
   it("[E26] [E27] node_up and node_down come and go with it, and its id is another in each life", async () => {
     const seen: string[] = [];
@@ -186,6 +214,69 @@ describe("a process as a node", () => {
     await expect.poll(() => ran.length, WITHIN).toBe(6);
     expect(ran.filter((text) => text.includes("auto")).length).toBe(2);
     expect([one, two].length).toBe(2);
+  });
+
+  it("[A40] [B4] does not hear what it publishes itself, though it is subscribed to it", async () => {
+    const ran: string[] = [];
+    const script = defineScript("echo", (zeek) => {
+      zeek.subscribe("site/echo");
+      zeek.on("Test::echo", () => void ran.push(zeek.node));
+      zeek.on("Test::go", () => {
+        zeek.publish("site/echo", "Test::echo");
+        zeek.publish("site/echo", "Test::end");
+      });
+      zeek.on("Test::end", () => zeek.publish("site/echo", "Test::echo"));
+    });
+    await using one = await joinCluster(fabric.url, { name: "worker-1", scripts: [script] });
+    await using two = await joinCluster(fabric.url, { name: "worker-2", scripts: [script] });
+    operator.publish("zeek/cluster/node/worker-1/", "Test::go");
+    // The other hears it, and then answers: what would be an echo came before that.
+    await expect.poll(() => ran, WITHIN).toEqual(["worker-2", "worker-1"]);
+    expect([one, two].length).toBe(2);
+  });
+
+  it("[E25] [E33] [E34] says hello; is reached by its name, and by its id only in this life", async () => {
+    const hellos: string[] = [];
+    const got: string[] = [];
+    const manager = await joinCluster(fabric.url, {
+      name: "manager",
+      scripts: [
+        defineScript("hellos", (zeek) => {
+          zeek.on(
+            "Cluster::hello",
+            (name, id) => void hellos.push(`${String(name.value)} ${String(id.value)}`),
+            {
+              types: ["string", "string"],
+            },
+          );
+        }),
+      ],
+    });
+    const join = async (name: string): Promise<{ node: ClusterProcess; id: string }> => {
+      let id = "";
+      const script = defineScript("listener", (zeek) => {
+        id = zeek.nodeId();
+        zeek.on("Test::at", (what) => void got.push(`${name} ${id} ${String(what.value)}`), {
+          types: ["string"],
+        });
+      });
+      return { node: await joinCluster(fabric.url, { name, scripts: [script] }), id };
+    };
+    const other = await join("worker-2");
+    const first = await join("worker-1");
+    await expect.poll(() => hellos, WITHIN).toContain(`worker-1 ${first.id}`);
+    await first.node.close();
+    const second = await join("worker-1");
+    await expect.poll(() => hellos, WITHIN).toContain(`worker-1 ${second.id}`);
+    expect(second.id).not.toBe(first.id);
+    for (const id of [first.id, second.id])
+      operator.publish(`zeek/cluster/nodeid/${id}/`, "Test::at", ["id"]);
+    operator.publish("zeek/cluster/node/worker-1/", "Test::at", ["name"]);
+    const wanted = [`worker-1 ${second.id} id`, `worker-1 ${second.id} name`];
+    await expect.poll(() => got, WITHIN).toEqual(wanted);
+    for (const { node } of [other, second]) await node.close();
+    await manager.close();
+    expect(got).toEqual(wanted);
   });
 
   it("logs what a handler throws, and the record is in the log stream `reporter`", async () => {
