@@ -75,7 +75,7 @@ export class Flow {
     const { router, incarnation, prev } = frame;
     const position = { router, incarnation, seq: last?.seq ?? prev };
     this.#pending.push({ seq: this.#seq, events: 0, ends: { position, bytes } });
-    return this.#settle(this.#pending[0]!.seq - 1);
+    return this.#settle(0);
   }
 
   /** A stream begins here, unless it is known already. */
@@ -94,10 +94,12 @@ export class Flow {
     return this.#settle(seq);
   }
 
-  refused(seq: number): void {
+  /** The other end takes this one never. Answers as `published` does. */
+  refused(seq: number): readonly Uint8Array[] {
     const at = this.#pending.findIndex((pending) => pending.seq === seq && pending.events > 0);
     const [refused] = at < 0 ? [] : this.#pending.splice(at, 1);
     this.counts.refused += refused?.events ?? 0;
+    return this.#settle(0);
   }
 
   /** What goes to the other end now. */
@@ -131,6 +133,7 @@ export class Flow {
     }
   }
 
+  /** @param seq Up to where publishes are acknowledged; with 0, deliveries end that wait for none. */
   #settle(seq: number): readonly Uint8Array[] {
     let count = 0;
     let isDue = false;

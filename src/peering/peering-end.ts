@@ -3,6 +3,7 @@
  * flow towards the other end; what is published there comes from the flow towards this one. Sans-I/O.
  */
 import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { InstanceId, Position } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import { TrunkEnd, type TrunkEvent } from "../protocol/trunk-end.ts";
@@ -66,7 +67,11 @@ export class PeeringEnd {
   /** Takes a frame. Throws FabricError when it is none that a fabric sends. */
   receive(bytes: Uint8Array): readonly TrunkEvent[] {
     const events = this.trunk.receive(bytes);
-    for (const event of events) if (event.type === "welcome") this.#welcome(event);
+    for (const event of events) {
+      if (event.type === "welcome") this.#welcome(event);
+      else if (event.type === "deliver" && this.#name === undefined)
+        throw new FabricError("invalid_message", "a fabric says welcome before it delivers");
+    }
     return events;
   }
 
@@ -81,6 +86,10 @@ export class PeeringEnd {
   #welcome({ endpoint, options }: Extract<TrunkEvent, { type: "welcome" }>): void {
     const { fabric } = options;
     const name = typeof fabric === "string" ? fabric : endpoint;
+    if (name.length > LIMITS.fabricNameMax) {
+      const message = `a fabric's name has ${name.length} characters, at most ${LIMITS.fabricNameMax} fit a path`;
+      throw new FabricError("invalid_data", message);
+    }
     if (this.#name !== undefined && this.#name !== name) {
       throw new FabricError("same_fabric", `here was '${this.#name}', and now '${name}' answers`);
     }

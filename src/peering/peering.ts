@@ -151,9 +151,9 @@ export class Peering {
         this.#send(OTHER[side], this.#flows[OTHER[side]].published(event.seq));
         return this.#awaitCredit(OTHER[side], nowMs);
       case "publishRefused":
-        this.#flows[OTHER[side]].refused(event.seq);
+        this.#send(OTHER[side], this.#flows[OTHER[side]].refused(event.seq));
         this.#effects.push({ type: "refused", side: OTHER[side], error: event.error });
-        return;
+        return this.#awaitCredit(OTHER[side], nowMs);
       case "subscribed":
         for (const gap of event.gaps) this.#missed(side, gap);
         return this.#subscribed(side);

@@ -31,6 +31,7 @@ import {
   optional,
   options,
   position,
+  positions,
   prefixes,
   publishFlagged,
   range,
@@ -236,7 +237,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
         type: "subscribe",
         id: uint(a[1], "id"),
         prefixes: prefixes(a[2]),
-        positions: list(a[3] ?? [], "positions").map(position),
+        positions: positions(a[3] ?? []),
         options: options(a[4]),
       };
     case FRAME.unsubscribe:
@@ -292,7 +293,7 @@ function decodeInward(a: readonly unknown[]): Frame {
       return {
         type: "subscribed",
         id: uint(a[1], "id"),
-        positions: list(a[2], "positions").map(position),
+        positions: positions(a[2]),
         gaps: list(a[3] ?? [], "gaps").map(gap),
       };
     case FRAME.deliver:

@@ -96,6 +96,17 @@ export function position(v: unknown): Position {
   return { router: text(a[0], "router"), incarnation: uint(a[1], "incarnation"), seq: uint(a[2], "seq") };
 }
 
+export function positions(v: unknown): readonly Position[] {
+  const all = list(v, "positions");
+  if (all.length > LIMITS.positionsMax) {
+    throw new FabricError(
+      "too_many",
+      `${all.length} positions in one frame, at most ${LIMITS.positionsMax} are allowed`,
+    );
+  }
+  return all.map(position);
+}
+
 export function gap(v: unknown): Gap {
   const a = list(v, "gap");
   const events = optional(a[3], (n) => uint(n, "events"));

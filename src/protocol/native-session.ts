@@ -306,16 +306,18 @@ export class NativeSession extends Session {
     try {
       if (!this.#publishes.take(frame, bytes)) {
         this.ledger.refused(events, "repeats");
+        this.#charge(nowMs);
         return this.#send({ type: "published", router: "", seq: this.#publishes.acknowledged });
       }
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
-      this.#publishes.refused(seq);
       this.ledger.refused(events, "refused");
       this.#charge(nowMs);
+      this.#publishes.refused(seq);
       this.#send({ type: "publishRefused", seq, code: error.code, message: error.message });
     }
-    if (this.#publishes.queuedBytes > LIMITS.inboundQueueBytesMax) {
+    if (events === 0) this.#charge(nowMs);
+    if (this.#publishes.isOver) {
       throw new FabricError("publisher_too_fast", "more is queued than a session may hold");
     }
     this.#acknowledge();

@@ -18,8 +18,8 @@ export class OutstandingPublishes {
   /** In the order of publishing. */
   readonly #all = new Map<number, Outstanding>();
 
-  get isEmpty(): boolean {
-    return this.#all.size === 0;
+  get size(): number {
+    return this.#all.size;
   }
 
   /**

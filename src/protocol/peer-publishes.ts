@@ -49,7 +49,15 @@ export class PeerPublishes {
 
   /** Whether no router has to acknowledge anything. */
   get isSettled(): boolean {
-    return this.#outstanding.isEmpty;
+    return this.#outstanding.size === 0;
+  }
+
+  /** Whether the peer has sent more than a session may hold for the routers. */
+  get isOver(): boolean {
+    return (
+      this.#queuedBytes > LIMITS.inboundQueueBytesMax ||
+      this.#outstanding.size > LIMITS.unacknowledgedPublishesMax
+    );
   }
 
   /** The number up to which all is acknowledged. */

@@ -3,13 +3,11 @@ import { FabricError } from "../base/errors.ts";
 import { DataMessageScanner } from "./data-message.ts";
 import { ENCODING, type Segment } from "./frame.ts";
 import { textOf } from "./topic.ts";
-import { assertEvents } from "./transcode.ts";
-
-const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+import { assertEvents, linesOf } from "./transcode.ts";
 
 /**
  * Throws `invalid_message` unless a JSON payload is `count` canonical data messages of the segment's topic, LF between;
- * `deserialization_failed` unless a CBOR payload is a sequence of `count` events.
+ * `deserialization_failed` unless that is UTF-8, or a CBOR payload is a sequence of `count` events.
  */
 export function assertSegment(segment: Segment): void {
   if (segment.encoding === ENCODING.json) assertJsonSegment(segment);
@@ -18,7 +16,7 @@ export function assertSegment(segment: Segment): void {
 
 function assertJsonSegment(segment: Segment): void {
   const topic = textOf(segment.topic);
-  const lines = decoder.decode(segment.payload).split("\n");
+  const lines = linesOf(segment.payload);
   if (lines.length !== segment.count) {
     throw new FabricError(
       "invalid_message",

@@ -88,7 +88,7 @@ function skipEvent(reader: CborReader): void {
 }
 
 /** Lines of data messages. Throws `deserialization_failed` for bytes that are not UTF-8. */
-function linesOf(payload: Uint8Array): string[] {
+export function linesOf(payload: Uint8Array): string[] {
   try {
     return utf8.decode(payload).split("\n");
   } catch (cause) {

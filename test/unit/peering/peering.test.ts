@@ -2,7 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
+import { Flow } from "../../../src/peering/flow.ts";
+import { PeeringEnd } from "../../../src/peering/peering-end.ts";
+import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
 import { policy } from "../../support/kept-rig.ts";
+import { segment } from "../../support/router-rig.ts";
 import { Fabric, RunningPeering, settleAll } from "./peering-rig.ts";
 
 const names = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `e${from + i}`);
@@ -56,6 +60,32 @@ describe("two fabrics", () => {
     expect(peering.told).toMatchObject([{}, { type: "refused", side: "left", error: { code: "forbidden" } }]);
     expect(peering.peering.countsOf("left")).toMatchObject({ carried: 2, refused: 1 });
     expect(peering.peering.isSettled).toBe(true);
+  });
+});
+
+describe("what one side sends", () => {
+  const end = () =>
+    new PeeringEnd({ instance: "i".repeat(16), topics: [], windowBytes: 1_000, positions: [] });
+  const welcome = (fabric: string) =>
+    encodeFrame({ type: "welcome", version: 1, endpoint: "e", options: { fabric } });
+
+  test("its name fits a path", () => {
+    const receive = (length: number) => end().receive(welcome("x".repeat(length)));
+    expect(receive(LIMITS.fabricNameMax)).toMatchObject([{ type: "welcome" }]);
+    expect(() => receive(LIMITS.fabricNameMax + 1)).toThrow(/name has 129 characters/);
+  });
+
+  test("begins with welcome", () => {
+    const deliver = { type: "deliver", router: "main", incarnation: 1, prev: 0, frames: [] } as const;
+    expect(() => end().receive(encodeFrame(deliver))).toThrow(/welcome/);
+  });
+
+  test("is taken, and its credit granted, when all of it is refused and no acknowledgement comes", () => {
+    const flow = new Flow(4, (fabric) => fabric.padEnd(16), []);
+    const frames = [{ seq: 3, publisher: "p".repeat(16), publisherSeq: 1, segments: [segment("x")] }];
+    flow.deliver({ type: "deliver", router: "main", incarnation: 1, prev: 0, frames }, 100, "a", "b");
+    expect(flow.refused(1).map(decodeFrame)).toMatchObject([{ type: "credit", position: { seq: 3 } }]);
+    expect([flow.isEmpty, flow.positions]).toEqual([true, [{ router: "main", incarnation: 1, seq: 3 }]]);
   });
 });
 

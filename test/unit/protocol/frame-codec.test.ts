@@ -318,6 +318,13 @@ describe("bounds", () => {
     expect(code(all(LIMITS.subscriptionsMax + 1))).toBe("too_many");
   });
 
+  test("positions of one frame", () => {
+    const all = (count: number) =>
+      encodeItem([FRAME.subscribe, 1, [], Array.from({ length: count }, () => ["main", 1, 1])]);
+    expect(code(all(LIMITS.positionsMax))).toBeUndefined();
+    expect(code(all(LIMITS.positionsMax + 1))).toBe("too_many");
+  });
+
   test("topics and prefixes", () => {
     const publish = (size: number) =>
       encodeItem([FRAME.publish, 1, 0, [new Uint8Array(size), 2, 0, new Uint8Array()]]);

@@ -100,4 +100,10 @@ describe("a JSON segment", () => {
   ])("is refused with %s", (_what, text, events) => {
     expect(check(utf8(text), events, ENCODING.json)).toBe("invalid_message");
   });
+
+  it("is refused with text that is not UTF-8: no reader could transcode it", () => {
+    const payload = utf8(line("/t"));
+    payload[payload.indexOf(0x78)] = 0xff;
+    expect(check(payload, 1, ENCODING.json)).toBe("deserialization_failed");
+  });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import type { Frame } from "../../../src/protocol/frame.ts";
+import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { numbered } from "../../support/json-v1-event.ts";
 import { json, open, opened, publish, say } from "../../support/native-rig.ts";
 import { hello, instance, subscribe } from "../../support/router-rig.ts";
@@ -34,12 +35,38 @@ describe("N-21 answers that a peer can ask for at will", () => {
     expect(rig.closed).toEqual({ code: 1008, reason: "too_many" });
   });
 
+  test.each<[string, (seq: number) => Frame]>([
+    ["publishes of nothing", (seq) => publish(seq, [])],
+    ["publishes that are acknowledged already", (seq) => publish(1, [], seq > 1)],
+  ])("%s: a burst is answered, one more ends the connection", (_, frame) => {
+    const rig = open();
+    for (let seq = 1; seq <= LIMITS.answersBurst; seq++) say(rig, frame(seq));
+    expect([rig.takeFrames().length, rig.closed]).toEqual([LIMITS.answersBurst, undefined]);
+    expect(say(rig, frame(LIMITS.answersBurst + 1)).closed).toEqual({ code: 1008, reason: "too_many" });
+  });
+
+  test("a session that is closed for refused publishes ends at once when nothing is under way", () => {
+    const rig = open({ publish: [] });
+    for (let seq = 1; seq <= LIMITS.answersBurst + 1; seq++) say(rig, publish(seq, [json("a", 1)]));
+    expect([rig.closed?.reason, rig.isDone]).toEqual(["too_many", true]);
+  });
+
   test("time gives them back", () => {
     const rig = say(open(), ...frames(LIMITS.answersBurst, { type: "ping", id: 1 })).pass(1_000);
     say(rig, ...frames(LIMITS.answersPerSecond, { type: "ping", id: 1 }));
     expect(rig.closed).toBeUndefined();
     expect(say(rig, { type: "ping", id: 1 }).closed?.reason).toBe("too_many");
   });
+});
+
+test("R14 publishes that no router acknowledges are bounded in number, too", () => {
+  const rig = open();
+  const all = Array.from({ length: LIMITS.unacknowledgedPublishesMax }, (_, i) =>
+    publish(i + 1, [json("a", i)]),
+  );
+  expect(say(rig, ...all).closed).toBeUndefined();
+  say(rig, publish(all.length + 1, [json("a", 1)]));
+  expect(rig.closed).toEqual({ code: 1013, reason: "publisher_too_fast" });
 });
 
 describe("R14 a native reader that grants no credit", () => {
