@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import type { Frame } from "../../../src/protocol/frame.ts";
-import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { numbered } from "../../support/json-v1-event.ts";
 import { json, open, opened, publish, say } from "../../support/native-rig.ts";
 import { hello, instance, subscribe } from "../../support/router-rig.ts";
