@@ -2,10 +2,10 @@
  * The fabric with a meter at what is billed: its own Worker and object classes, each input, SQL statement and R2 call
  * counted on its way. Locally the Worker and all objects share an isolate, and so this module's counters.
  */
-import fabric, { ClusterLayout, LogWriter as Logger, TopicRouter as Router } from "../../src/index.ts";
+import fabric, { LogWriter as Logger, TopicRouter as Router } from "../../src/index.ts";
 import { COUNTS_PATH, type Counts } from "./counts.ts";
 
-export { ClusterLayout };
+export { ClusterLayout, ClusterNode, Membership } from "../../src/index.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
