@@ -11,10 +11,10 @@ import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import { FRAME, type Frame, type FrameOf, type InstanceId, type Segment } from "../protocol/frame.ts";
 import { NativeSession } from "../protocol/native-session.ts";
 import type { SessionEffect } from "../protocol/session.ts";
-import { toBytes, type Prefix } from "../protocol/topic.ts";
+import type { Prefix } from "../protocol/topic.ts";
 import { nextMacrotask } from "../sdk/macrotask.ts";
 import { Deadline } from "./deadline.ts";
-import { nodeIdOption, nodeIdText } from "./node-id.ts";
+import { nodeIdOf, nodeIdText, nodeOption, parseNodeOption, type NodeId } from "./node-id.ts";
 import { without, type Peer, type PeerHandlers, type PeerInfo, type PeerStatus } from "./peer.ts";
 import { PLACEMENT, TABLE, type RouterHost } from "./router-host.ts";
 import type { Incoming, Wire } from "./wire.ts";
@@ -51,7 +51,7 @@ export interface AcceptedOptions {
   readonly host: RouterHost;
   readonly handlers: AcceptedHandlers;
   /** Of this endpoint. */
-  readonly id: InstanceId;
+  readonly instance: InstanceId;
   readonly name: string | undefined;
   readonly url: string;
   /** What others see of a client's instance; what its sessions are told as the version of the server. */
@@ -67,7 +67,7 @@ export class AcceptedPeer implements Peer {
   readonly #gather = new Gather(nextMacrotask, () => this.#flush());
   readonly #deadline = new Deadline(() => this.#step((nowMs) => this.#session.tick(nowMs)));
   #trunk: string | undefined;
-  #id: InstanceId | undefined;
+  #id: NodeId | undefined;
   #name: string | undefined;
   #source: InstanceId = "";
   #status: PeerStatus = "connecting";
@@ -81,7 +81,7 @@ export class AcceptedPeer implements Peer {
     this.#options = options;
     this.#incoming = incoming;
     this.#session = new NativeSession({
-      endpoint: nodeIdText(options.id),
+      endpoint: nodeIdText(nodeIdOf(options.instance)),
       grant: FULL_GRANT,
       placement: PLACEMENT,
       table: TABLE,
@@ -89,7 +89,7 @@ export class AcceptedPeer implements Peer {
       reader: { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes },
       welcome: {
         server: options.version,
-        node: toBytes(options.id),
+        node: nodeOption(options.instance),
         ...(options.name === undefined ? {} : { name: options.name }),
       },
       nowMs: Date.now(),
@@ -107,7 +107,7 @@ export class AcceptedPeer implements Peer {
     return { id, name: this.#name, url, status: this.#status, isOutbound: false };
   }
 
-  get id(): InstanceId | undefined {
+  get id(): NodeId | undefined {
     return this.#id;
   }
 
@@ -171,7 +171,7 @@ export class AcceptedPeer implements Peer {
     }
     if (hello.type !== "hello") return this.#step((nowMs) => this.#session.receive(message, nowMs));
     const { node, name } = hello.options;
-    const id = nodeIdOption(node);
+    const id = parseNodeOption(node);
     const source = this.#options.publisherOf(hello.instance);
     const visitor: Visitor = {
       id: id === undefined ? undefined : nodeIdText(id),
@@ -187,12 +187,7 @@ export class AcceptedPeer implements Peer {
       .then((isAccepted) => this.#decided(isAccepted, id, visitor.name, source));
   }
 
-  #decided(
-    isAccepted: boolean,
-    id: InstanceId | undefined,
-    name: string | undefined,
-    source: InstanceId,
-  ): void {
+  #decided(isAccepted: boolean, id: NodeId | undefined, name: string | undefined, source: InstanceId): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     if (this.#status === "disconnected") return;
@@ -259,11 +254,11 @@ export class AcceptedPeer implements Peer {
       case "log":
         return this.#refuseLog(effect.frame);
       case "member":
-        return this.close(new FabricError("not_supported_here", "an endpoint knows no nodes"));
+      case "needView":
+        return this.close(new FabricError("not_supported_here", "an endpoint knows no nodes and no pools"));
       case "done":
         return this.#deadline.set(undefined);
-      case "acked":
-      case "sendTexts": // Only JSON v1 sessions have these.
+      default: // Those that only JSON v1 sessions have.
         return;
     }
   }

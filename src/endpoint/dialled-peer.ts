@@ -8,14 +8,14 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import { FRAME, type Frame, type InstanceId } from "../protocol/frame.ts";
 import type { FabricEvent } from "../protocol/event.ts";
-import { parsePrefix, toBytes, type Prefix, type Topic } from "../protocol/topic.ts";
+import { parsePrefix, type Prefix, type Topic } from "../protocol/topic.ts";
 import { NativeEngine } from "../sdk/engine.ts";
 import type { EventRun } from "../sdk/event-run.ts";
 import { Link, type ClientEvent } from "../sdk/link.ts";
 import type { Socket, SocketHandlers } from "../sdk/socket.ts";
 import { openerOf, type Opener } from "./dial.ts";
 import { parseLocation, type Location } from "./location.ts";
-import { newNodeId, nodeIdOption, nodeIdText } from "./node-id.ts";
+import { newInstance, nodeIdText, nodeOption, parseNodeOption, type NodeId } from "./node-id.ts";
 import {
   isUnder,
   without,
@@ -41,7 +41,7 @@ export interface PeerOptions {
 interface DialledHandlers extends PeerHandlers {
   arrived(peer: DialledPeer, run: EventRun): void;
   /** Whether another connection to this endpoint stands already. */
-  isRedundant(peer: DialledPeer, id: InstanceId): boolean;
+  isRedundant(peer: DialledPeer, id: NodeId): boolean;
   /** It will not be tried again. */
   gone(peer: DialledPeer): void;
 }
@@ -50,7 +50,7 @@ export interface DialledOptions extends PeerOptions {
   readonly url: string;
   readonly handlers: DialledHandlers;
   /** Of this endpoint. */
-  readonly id: InstanceId;
+  readonly instance: InstanceId;
 }
 
 export class DialledPeer implements Outbound {
@@ -59,9 +59,9 @@ export class DialledPeer implements Outbound {
   readonly #engine: NativeEngine;
   #link: Link | undefined;
   /** Whose events these are, in the own router. */
-  readonly source = newNodeId();
+  readonly source = newInstance();
   #status: PeerStatus = "initialized";
-  #id: InstanceId | undefined;
+  #id: NodeId | undefined;
   #name: string | undefined;
   /** What the other side wants, once it has said so. */
   #remote: Set<Prefix> | undefined;
@@ -75,10 +75,14 @@ export class DialledPeer implements Outbound {
     this.#options = options;
     this.#location = parseLocation(options.url);
     options.send?.forEach(parsePrefix);
-    const { id, name } = options;
+    const { instance, name } = options;
     this.#engine = new NativeEngine({
-      instance: newNodeId(),
-      hello: { client: "selvedge-endpoint", node: toBytes(id), ...(name === undefined ? {} : { name }) },
+      instance: newInstance(),
+      hello: {
+        client: "selvedge-endpoint",
+        node: nodeOption(instance),
+        ...(name === undefined ? {} : { name }),
+      },
       windowBytes: LIMITS.readerWindowBytes,
       random: Math.random,
       retryMs: this.#retryMs,
@@ -94,7 +98,7 @@ export class DialledPeer implements Outbound {
     return { id, name: this.#name, url: this.#options.url, status: this.#status, isOutbound: true };
   }
 
-  get id(): InstanceId | undefined {
+  get id(): NodeId | undefined {
     return this.#id;
   }
 
@@ -198,7 +202,7 @@ export class DialledPeer implements Outbound {
   #welcomed(frame: Frame): void {
     if (frame.type !== "welcome") return;
     const { node, name } = frame.options;
-    this.#id = nodeIdOption(node);
+    this.#id = parseNodeOption(node);
     this.#name = typeof name === "string" ? name : undefined;
     if (!this.isPeered) this.#remote = undefined;
     if (this.#id === undefined) this.#remote = new Set((this.#options.send ?? [""]).map(parsePrefix));

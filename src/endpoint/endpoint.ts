@@ -16,7 +16,7 @@ import { Exchange, type ExchangeCounts } from "./exchange.ts";
 import { Identifiers } from "./identifiers.ts";
 import { LogStreams, type LogTopic } from "./log-streams.ts";
 import type { Origin } from "./link.ts";
-import { newNodeId, nodeIdText } from "./node-id.ts";
+import { newInstance, nodeIdText } from "./node-id.ts";
 import type { Peer, PeerInfo } from "./peer.ts";
 import { Peerings, type ListenOptions } from "./peerings.ts";
 
@@ -82,7 +82,7 @@ export class Endpoint implements AsyncDisposable {
     this.#rules = new BrokerRules(forwardMessages, (topic, event, origin) =>
       this.#dispatch(topic, event, origin),
     );
-    this.#exchange = new Exchange(newNodeId(), this.#rules);
+    this.#exchange = new Exchange(newInstance(), this.#rules);
     this.#peerings = new Peerings(this.#exchange, name, {
       changed: (type, peer) => this.#tell(type, peer),
       failed: (error, peer) => {

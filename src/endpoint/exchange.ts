@@ -14,6 +14,7 @@ import type { EventRun } from "../sdk/event-run.ts";
 import type { AcceptedPeer } from "./accepted-peer.ts";
 import type { DialledPeer } from "./dialled-peer.ts";
 import { keyOf, mayPass, originOf, withOrigin, withoutOrigin, type Origin } from "./link.ts";
+import { nodeIdOf, type NodeId } from "./node-id.ts";
 import type { Peer } from "./peer.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RouterHost } from "./router-host.ts";
@@ -45,7 +46,9 @@ export interface ExchangeCounts {
 }
 
 export class Exchange {
-  readonly id: InstanceId;
+  readonly id: NodeId;
+  /** This endpoint as readers of its router see it. */
+  readonly instance: InstanceId;
   readonly counts: ExchangeCounts = { relayed: 0, repeats: 0, tooFar: 0, dropped: 0 };
   readonly #rules: Rules;
   readonly #repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
@@ -57,8 +60,9 @@ export class Exchange {
   readonly #trunks = new Map<InstanceId, SourceTrunk>();
   #lastNumber = 0n;
 
-  constructor(id: InstanceId, rules: Rules) {
-    this.id = id;
+  constructor(instance: InstanceId, rules: Rules) {
+    this.instance = instance;
+    this.id = nodeIdOf(instance);
     this.#rules = rules;
   }
 
@@ -86,7 +90,7 @@ export class Exchange {
     this.#dialled.delete(peer as DialledPeer);
     this.#accepted.delete(peer as AcceptedPeer);
     if (this.#bySource.get(peer.source) === peer) this.#bySource.delete(peer.source);
-    if (peer.source !== this.id) this.#trunks.get(peer.source)?.close();
+    this.#trunks.get(peer.source)?.close();
     this.#trunks.delete(peer.source);
   }
 
@@ -100,7 +104,7 @@ export class Exchange {
     const origin: Origin = { publisher: this.id, number: ++this.#lastNumber, path: [this.id] };
     const stamped = withOrigin(event, origin);
     const isSentOut = this.#toDialled(topic, stamped, origin, undefined);
-    const isSentIn = this.#toRouter(topic, stamped, this.id);
+    const isSentIn = this.#toRouter(topic, stamped, this.instance);
     // What cannot be sent is told, whether there is somebody to send it to or not.
     if (!isSentIn && !isSentOut) assertSize(stamped);
   }
@@ -131,7 +135,7 @@ export class Exchange {
 
   /** Whether a peer that has dialled may be sent what somebody has published into the router. */
   offersIn({ topic }: Segment, to: AcceptedPeer, publisher: InstanceId): boolean {
-    if (publisher === this.id) return this.#rules.offers(topic, to, undefined);
+    if (publisher === this.instance) return this.#rules.offers(topic, to, undefined);
     const from = this.#bySource.get(publisher);
     return from === to || (from !== undefined && this.#rules.offers(topic, to, from));
   }
@@ -155,7 +159,7 @@ export class Exchange {
   /** Delivers an event here; answers with what goes on, if it does. */
   #take(topic: Topic, event: FabricEvent, from: Peer): FabricEvent | undefined {
     const known = originOf(event);
-    const origin = known ?? { publisher: from.source, number: ++this.#lastNumber, path: [] };
+    const origin = known ?? { publisher: nodeIdOf(from.source), number: ++this.#lastNumber, path: [] };
     if (known !== undefined && (known.path.includes(this.id) || !this.#seen.add(keyOf(known)))) {
       this.counts.repeats++;
       return undefined;

@@ -6,40 +6,35 @@
 import { LIMITS } from "../base/limits.ts";
 import { count, string, vector, type Value } from "../data/value.ts";
 import type { EventMetadata, FabricEvent } from "../protocol/event.ts";
-import type { InstanceId } from "../protocol/frame.ts";
-import { byteString, fromBytes, toBytes } from "../protocol/topic.ts";
+import { parseNodeIds, type NodeId } from "./node-id.ts";
 
 /** The metadata id. Ids from 200 on belong to users of Zeek's metadata; this one is ours. */
 const ORIGIN_ID = 5_738n;
-const ID_BYTES = 16;
 
 export interface Origin {
   /** Who published it: an endpoint, or a client of one. */
-  readonly publisher: InstanceId;
+  readonly publisher: NodeId;
   /** Its number among the events that the first endpoint of the path has taken in. */
   readonly number: bigint;
   /** The endpoints that it has passed, in order; the first one is where it came in. */
-  readonly path: readonly InstanceId[];
+  readonly path: readonly NodeId[];
 }
 
 /** Where an event comes from; undefined when it has passed no endpoint, or says nonsense. */
 export function originOf(event: FabricEvent): Origin | undefined {
   const value = event.metadata.find(({ id }) => id === ORIGIN_ID)?.value;
   if (value?.type !== "vector") return undefined;
-  const [publisher, number, path] = value.elements;
-  const who = bytesOf(publisher);
-  const passed = bytesOf(path);
-  if (who?.length !== ID_BYTES || number?.type !== "count" || passed === undefined) return undefined;
-  if (passed.length === 0 || passed.length % ID_BYTES !== 0) return undefined;
-  const ids = Array.from({ length: passed.length / ID_BYTES }, (_, i) =>
-    passed.slice(i * ID_BYTES, (i + 1) * ID_BYTES),
-  );
-  return { publisher: who, number: number.value, path: ids };
+  const [who, number, passed] = value.elements;
+  const publisher = idsOf(who);
+  const path = idsOf(passed);
+  if (publisher?.length !== 1 || number?.type !== "count" || path === undefined || path.length === 0)
+    return undefined;
+  return { publisher: publisher[0]!, number: number.value, path };
 }
 
 /** The event as it goes on. */
 export function withOrigin(event: FabricEvent, { publisher, number, path }: Origin): FabricEvent {
-  const value = vector([string(toBytes(publisher)), count(number), string(toBytes(path.join("")))]);
+  const value = vector([string(publisher), count(number), string(path.join(""))]);
   return { ...event, metadata: [...others(event), { id: ORIGIN_ID, value }] };
 }
 
@@ -53,7 +48,7 @@ export function keyOf({ path, number }: Origin): string {
   return `${path[0]!}${number}`;
 }
 
-/** Whether an event may go on from here: it has not been here before, and has not come too far. */
+/** Whether an event may go on from here: it has not come too far. */
 export function mayPass(origin: Origin): boolean {
   return origin.path.length < LIMITS.hopsMax;
 }
@@ -62,8 +57,6 @@ function others(event: FabricEvent): readonly EventMetadata[] {
   return event.metadata.filter(({ id }) => id !== ORIGIN_ID);
 }
 
-/** Bytes that happen to be UTF-8 are held as text. */
-function bytesOf(value: Value | undefined): string | undefined {
-  if (value?.type !== "string") return undefined;
-  return typeof value.value === "string" ? byteString(value.value) : fromBytes(value.value);
+function idsOf(value: Value | undefined): readonly NodeId[] | undefined {
+  return value?.type === "string" && typeof value.value === "string" ? parseNodeIds(value.value) : undefined;
 }

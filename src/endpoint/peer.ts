@@ -1,6 +1,7 @@
 /** A peer as the rest of an endpoint sees it, whichever side has dialled. */
 import type { FabricEvent } from "../protocol/event.ts";
 import type { InstanceId } from "../protocol/frame.ts";
+import type { NodeId } from "./node-id.ts";
 import { isMatch, type Prefix, type Topic } from "../protocol/topic.ts";
 
 /** Broker's `peer_status`. */
@@ -21,7 +22,7 @@ export interface PeerInfo {
 export interface Peer {
   readonly info: PeerInfo;
   /** Of the endpoint at the other side. */
-  readonly id: InstanceId | undefined;
+  readonly id: NodeId | undefined;
   /** Who publishes what comes from it, as readers of this endpoint's router see it. */
   readonly source: InstanceId;
   readonly isPeered: boolean;

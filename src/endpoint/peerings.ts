@@ -3,13 +3,13 @@
  * of once, however many connections lead to it.
  */
 import { FabricError } from "../base/errors.ts";
-import type { InstanceId } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import type { AcceptedPeer, Visitor } from "./accepted-peer.ts";
 import { DialledPeer, type PeerOptions } from "./dialled-peer.ts";
 import type { Exchange } from "./exchange.ts";
 import { listenInproc } from "./inproc.ts";
 import { parseLocation } from "./location.ts";
+import type { NodeId } from "./node-id.ts";
 import type { Peer } from "./peer.ts";
 import type { Incoming, Listener, ListenOptions as WireOptions } from "./wire.ts";
 
@@ -55,8 +55,14 @@ export class Peerings {
   /** Dials a peer. Throws `invalid_uri` for what is no location. */
   dial(url: string, options: PeerOptions): DialledPeer {
     this.#assertOpen();
-    const { id } = this.#exchange;
-    const peer = new DialledPeer({ name: this.#name, ...options, url, id, handlers: this.#dialledHandlers });
+    const { instance } = this.#exchange;
+    const peer = new DialledPeer({
+      name: this.#name,
+      ...options,
+      url,
+      instance,
+      handlers: this.#dialledHandlers,
+    });
     this.#dialled.add(peer);
     this.#exchange.add(peer);
     peer.start().catch((error: unknown) => {
@@ -89,10 +95,10 @@ export class Peerings {
     const handlers = this.#acceptedHandlers(
       (visitor) => options.accept?.(visitor, options.cookie as Cookie) ?? true,
     );
-    const { id } = this.#exchange;
+    const { instance } = this.#exchange;
     const host = this.#exchange.host();
     const onConnection = (incoming: Incoming) => {
-      const shared = { host, id, name: this.#name, url: listener.url, publisherOf, version: VERSION };
+      const shared = { host, instance, name: this.#name, url: listener.url, publisherOf, version: VERSION };
       this.#accepted.add(new Accepted(incoming, { ...shared, handlers }));
     };
     const listener =
@@ -142,7 +148,7 @@ export class Peerings {
     ...this.#shared,
     arrived: (peer: DialledPeer, run: Parameters<Exchange["arrivedOut"]>[1]): void =>
       this.#exchange.arrivedOut(peer, run),
-    isRedundant: (peer: DialledPeer, id: InstanceId): boolean => this.#isRedundant(peer, id),
+    isRedundant: (peer: DialledPeer, id: NodeId): boolean => this.#isRedundant(peer, id),
     gone: (peer: DialledPeer): void => {
       this.#dialled.delete(peer);
       this.#exchange.remove(peer);
@@ -173,14 +179,14 @@ export class Peerings {
   }
 
   /** A second connection to one peer is left; of two that cross, the one that the endpoint with the lower id made stays. */
-  #isRedundant(peer: DialledPeer, id: InstanceId): boolean {
+  #isRedundant(peer: DialledPeer, id: NodeId): boolean {
     if (id === this.#exchange.id) return true;
     if ([...this.#dialled].some((other) => other !== peer && other.id === id && other.isPeered)) return true;
     return id < this.#exchange.id && [...this.#accepted].some((other) => other.id === id && other.isPeered);
   }
 
   /** Here at the endpoint with the lower id: its own connection stands, so the one that crosses it goes. */
-  #settleCrossing(id: InstanceId | undefined): void {
+  #settleCrossing(id: NodeId | undefined): void {
     if (id === undefined || id < this.#exchange.id) return;
     if (![...this.#dialled].some((own) => own.id === id && own.isPeered)) return;
     const error = new FabricError("redundant_connection", "the connection that crosses this one stands");

@@ -12,7 +12,7 @@ import { Deadline } from "../deadline.ts";
 import { Exchange } from "../exchange.ts";
 import type { Origin } from "../link.ts";
 import { isLogEvent } from "../log-events.ts";
-import { newNodeId, nodeIdText } from "../node-id.ts";
+import { newInstance, nodeIdOf, nodeIdText } from "../node-id.ts";
 import type { Peer } from "../peer.ts";
 import { Peerings } from "../peerings.ts";
 import { BroEvent, timeOf } from "./bro-event.ts";
@@ -48,8 +48,9 @@ export class Context {
 
   /** Use `createContext`. @param name By which nodes that connect to this one reach it. */
   constructor(name: string | undefined) {
-    const id = newNodeId();
-    const replyPrefix = `${REPLY_PREFIX}${nodeIdText(id)}.`;
+    const instance = newInstance();
+    const own = nodeIdText(nodeIdOf(instance));
+    const replyPrefix = `${REPLY_PREFIX}${own}.`;
     this.#surveys = new Surveys(replyPrefix);
     const shared = { error: this.#error, changed: () => this.#changed() };
     const publish = (topic: string, event: FabricEvent) => this.#exchange.publish(parseTopic(topic), event);
@@ -68,12 +69,12 @@ export class Context {
       publish,
       surveys: this.#surveys,
       asked: () => this.#arm(),
-      own: nodeIdText(id),
+      own,
     });
     this.log = new Logs({ ...shared, routes, publish });
     this.write = new Writes({ ...shared, routes, publish });
     const tables = () => [this.event.handlers, this.log.handlers, this.write.handlers];
-    this.#exchange = new Exchange(id, routes);
+    this.#exchange = new Exchange(instance, routes);
     this.#peerings = new Peerings(this.#exchange, name, {
       // What becomes of a connection its handle tells.
       changed: () => {},
