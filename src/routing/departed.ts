@@ -7,7 +7,7 @@ import type { InstanceId, Position } from "../protocol/frame.ts";
 import { isKept } from "../protocol/stream.ts";
 import { isBefore } from "./kept.ts";
 import type { RouterLedger } from "./ledger.ts";
-import type { InFlight } from "./outbox.ts";
+import type { InFlight } from "./flight.ts";
 
 export class Departed {
   readonly #ledger: RouterLedger;

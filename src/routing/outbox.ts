@@ -8,7 +8,8 @@
 import { Awaited } from "./awaited.ts";
 import type { Overflow } from "../protocol/overflow.ts";
 import { isKept } from "../protocol/stream.ts";
-import { isBefore, type Place } from "./kept.ts";
+import { Flight, type InFlight } from "./flight.ts";
+import type { Place } from "./kept.ts";
 import type { DropReason, RouterLedger } from "./ledger.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 import type { SharedBytes } from "./shared-bytes.ts";
@@ -41,16 +42,6 @@ export type OutboxItem =
   | { readonly type: "deliver"; readonly bytes: Uint8Array }
   | { readonly type: "dropped"; readonly dropped: Dropped };
 
-/** A delivery that is sent and not acknowledged. */
-export interface InFlight {
-  readonly stream: string;
-  readonly incarnation: number;
-  readonly last: number;
-  readonly size: number;
-  readonly events: number;
-  readonly isHistory: boolean;
-}
-
 interface Waiting {
   readonly delivery: OutboxDelivery;
   /** What was dropped right in front of it, one run a stream. */
@@ -66,8 +57,7 @@ export class Outbox {
   readonly #waiting: SharedBytes;
   readonly #awaited: Awaited;
   #windowBytes: number;
-  #flight: InFlight[] = [];
-  #inFlightBytes = 0;
+  readonly #flight = new Flight();
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   /** What was dropped behind the last of the queue. */
@@ -87,7 +77,7 @@ export class Outbox {
 
   /** Bytes sent and not acknowledged. */
   get inFlightBytes(): number {
-    return this.#inFlightBytes;
+    return this.#flight.bytes;
   }
 
   /** Bytes that wait. */
@@ -171,21 +161,10 @@ export class Outbox {
    * stream; it grants this window from now on.
    */
   credit(stream: string, place: Place, windowBytes: number): readonly OutboxItem[] {
-    // A history is older than what was sent before it: only its own end tells where it was. Of several deliveries that
-    // end there a reader tells once, when it has consumed the last.
-    const ends = (flight: InFlight) =>
-      flight.stream === stream && flight.last === place.seq && flight.incarnation === place.incarnation;
-    const passed = (flight: InFlight) =>
-      flight.stream === stream && !isBefore(place, { incarnation: flight.incarnation, seq: flight.last });
-    let end = this.#flight.findLastIndex(ends);
-    if (end < 0) end = this.#flight.findLastIndex(passed);
     const { readers } = this.#ledger;
-    for (const { stream: of, incarnation, last, size, events, isHistory } of this.#flight.splice(
-      0,
-      end + 1,
-    )) {
+    const consumed = this.#flight.take(stream, place);
+    for (const { stream: of, incarnation, last, events, isHistory } of consumed) {
       if (!isHistory) this.#awaited.consumed(of, { incarnation, seq: last });
-      this.#inFlightBytes -= size;
       readers.inFlight -= events;
       readers.delivered += events;
     }
@@ -198,7 +177,7 @@ export class Outbox {
     for (const { delivery } of this.#queue) {
       this.#unqueue(isKept(delivery.stream) ? "withdrawn" : reason, delivery);
     }
-    return this.#flight;
+    return [...this.#flight];
   }
 
   /** Events under way and waiting, counted anew: what the ledger must agree with. */
@@ -212,12 +191,11 @@ export class Outbox {
 
   /** At least one delivery may always be under way, however large. */
   #hasCredit(): boolean {
-    return this.#inFlightBytes === 0 || this.#inFlightBytes < this.#windowBytes;
+    return this.#flight.bytes === 0 || this.#flight.bytes < this.#windowBytes;
   }
 
   #launch({ stream, incarnation, last, bytes, events, isHistory = false }: OutboxDelivery): void {
     this.#flight.push({ stream, incarnation, last, size: bytes.length, events, isHistory });
-    this.#inFlightBytes += bytes.length;
     this.#ledger.readers.inFlight += events;
   }
 
