@@ -61,23 +61,25 @@ export class ClusterProcess implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<FabricError | undefined>();
   #engine: ScriptEngine | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isTurnDue = false;
+  /** The turn that takes what gathers. */
+  #next: Promise<void> | undefined;
 
   /** Use `joinCluster`. */
   constructor(client: Client, options: JoinOptions, nodeType: NodeType) {
     this.#client = client;
     this.#options = options;
     this.#logs = new LogOutbox(client);
-    this.#subscriptions = new NodeSubscriptions(client, ({ name, args, metadata }) => {
-      this.#input((engine) => engine.receive({ name, args, metadata }));
-    });
+    // An event is consumed when its turn is over: until then its sender keeps it, if it is for one node of a pool.
+    this.#subscriptions = new NodeSubscriptions(client, async ({ name, args, metadata }) =>
+      this.#input((engine) => engine.receive({ name, args, metadata })),
+    );
     this.#membership = new ClientMembership(client, options.name, nodeType, {
-      changed: (view, change) => this.#input((engine) => engine.view(view, change)),
+      changed: (view, change) => void this.#input((engine) => engine.view(view, change)),
       ended: (error) => this.#end(error),
     });
     client.on("gap", ({ extent, from, to, reason }) => {
       const range = extent === "exact" ? `${to.seq - from.seq} frames` : "an unknown number of frames";
-      this.#input((engine) =>
+      void this.#input((engine) =>
         engine.warn(`events were missed: ${range} of ${to.router}, reason ${reason ?? "not known"}`),
       );
     });
@@ -117,16 +119,15 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   /** What comes before the scripts are set up waits for them; after it, one turn takes what gathers. */
-  #input(step: (engine: ScriptEngine) => void): void {
+  async #input(step: (engine: ScriptEngine) => void): Promise<void> {
     if (this.#engine === undefined) return void this.#early.push(() => step(this.#engine!));
     step(this.#engine);
-    if (this.#isTurnDue) return;
-    this.#isTurnDue = true;
-    queueMicrotask(() => this.#turn());
+    this.#next ??= Promise.resolve().then(() => this.#turn());
+    return this.#next;
   }
 
   #turn(): void {
-    this.#isTurnDue = false;
+    this.#next = undefined;
     const engine = this.#engine;
     if (engine === undefined) return;
     for (const effect of engine.turn(Date.now())) this.#do(effect);
@@ -170,7 +171,7 @@ export class ClusterProcess implements AsyncDisposable {
     } catch (error) {
       outcome = { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
     }
-    this.#input((engine) => engine.answered(id, outcome));
+    void this.#input((engine) => engine.answered(id, outcome));
   }
 
   #attempt(step: () => void): void {
@@ -183,7 +184,7 @@ export class ClusterProcess implements AsyncDisposable {
 
   #warn(error: unknown): void {
     if (!(error instanceof FabricError)) throw error;
-    if (this.#client.status !== "closed") this.#input((engine) => engine.warn(error.message));
+    if (this.#client.status !== "closed") void this.#input((engine) => engine.warn(error.message));
   }
 
   #end(error: FabricError | undefined): void {

@@ -6,11 +6,12 @@ import type { Subscription } from "../sdk/subscriptions.ts";
 
 export class NodeSubscriptions {
   readonly #client: Client;
-  readonly #received: (event: ReceivedEvent) => void;
+  readonly #received: (event: ReceivedEvent) => unknown;
   /** In the order of subscribing: the first that matches delivers. */
   readonly #subscriptions = new Map<Prefix, Promise<Subscription>>();
 
-  constructor(client: Client, received: (event: ReceivedEvent) => void) {
+  /** @param received What it returns is awaited before the event counts as consumed. */
+  constructor(client: Client, received: (event: ReceivedEvent) => unknown) {
     this.#client = client;
     this.#received = received;
   }
@@ -34,11 +35,12 @@ export class NodeSubscriptions {
     await (await subscribed)?.unsubscribe();
   }
 
-  #deliver(prefix: Prefix, event: ReceivedEvent): void {
+  #deliver(prefix: Prefix, event: ReceivedEvent): unknown {
     const topic = parseTopic(event.topic);
     for (const other of this.#subscriptions.keys()) {
       if (other === prefix) return this.#received(event);
-      if (isMatch(other, topic)) return;
+      if (isMatch(other, topic)) return undefined;
     }
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** Scripts in processes, over a real fabric: the examples, nodes that come and go, the command. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -304,19 +304,33 @@ describe("a process as a node", () => {
   });
 });
 
+function run(...args: string[]): { readonly child: ChildProcess; readonly output: () => string } {
+  const child = spawn(process.execPath, args, { cwd: PACKAGE_ROOT });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8");
+    stream.on("data", (text: string) => (output += text));
+  }
+  return { child, output: () => output };
+}
+
+describe("the example that runs a whole cluster", () => {
+  it("prints what its nodes say in the cluster log, and ends", async () => {
+    const { child, output } = run("examples/run-cluster.ts", fabric.url, "examples/worker-to-manager.ts");
+    const [status] = (await once(child, "exit")) as [number];
+    expect([status, output()]).toEqual([0, expect.stringContaining("heard of worker-1")]);
+    expect(output()).toContain("heard of worker-2");
+  });
+});
+
 describe("selvedge node", () => {
   it("runs the scripts of a file until a signal, and prints what they log", async () => {
     const args = ["node", "--name", "manager", "--script", "examples/worker-to-manager.ts", "--json"];
-    const child = spawn(process.execPath, [CLI, ...args, "--url", fabric.url], { cwd: PACKAGE_ROOT });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8");
-      stream.on("data", (text: string) => (output += text));
-    }
-    await expect.poll(() => output, WITHIN).toContain("manager runs worker-to-manager");
+    const { child, output } = run(CLI, ...args, "--url", fabric.url);
+    await expect.poll(output, WITHIN).toContain("manager runs worker-to-manager");
     operator.publish("zeek/cluster/manager", "Example::worker_to_manager", ["worker-9"]);
-    await expect.poll(() => output, WITHIN).toContain('"_path":"cluster"');
-    expect(output).toContain("heard of worker-9");
+    await expect.poll(output, WITHIN).toContain('"_path":"cluster"');
+    expect(output()).toContain("heard of worker-9");
     child.kill("SIGTERM");
     const [status] = (await once(child, "exit")) as [number];
     expect(status).toBe(0);

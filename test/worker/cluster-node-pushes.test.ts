@@ -67,7 +67,7 @@ describe("pushes of a router", () => {
     expect(calls.flat().every(({ connection }) => connection === TRUNK.connection)).toBe(true);
   });
 
-  it("a call holds at most nodePushesMax frames, and ends with the one that fills nodePushBytes", async () => {
+  it("T-9 a call holds at most nodePushesMax frames, and ends with the one that fills nodePushBytes", async () => {
     const { calls } = await pushing(taken, async (nodes, rows) => {
       for (let n = 0; n <= LIMITS.nodePushesMax; n++) nodes.add(TRUNK, frame(1));
       nodes.push("proxy-1");
@@ -80,7 +80,7 @@ describe("pushes of a router", () => {
   });
 
   it(
-    "R31 that fail stay, are tried again at once a few times, and then by an alarm",
+    "R31 T-9 that fail stay, are tried again at once a few times, and then by an alarm",
     { timeout: 20_000 },
     async () => {
       let fails = true;
@@ -109,7 +109,7 @@ describe("pushes of a router", () => {
 });
 
 describe("a node", () => {
-  it("takes a push once, and nothing of an older connection", async () => {
+  it("R31 T-9 takes a push once, and nothing of an older connection", async () => {
     const node = env.NODE.getByName("logger-2");
     const push = { number: 5, connection: 0, frame: encodeFrame({ type: "pong", id: 1 }) };
     expect(await node.push("main", [push])).toMatchObject({ taken: 5 });
@@ -117,7 +117,7 @@ describe("a node", () => {
     expect(await node.push("main", [{ ...push, number: 6, connection: 99 }])).toMatchObject({ taken: 6 });
   });
 
-  it("takes no more while nodeOutboxMax of what it has to say waits", async () => {
+  it("R31 takes no more while nodeOutboxMax of what it has to say waits", async () => {
     const full = async (waiting: number): Promise<unknown> =>
       runInDurableObject(env.NODE.getByName(`full-${waiting}`), async (_: ClusterNode, ctx) => {
         for (let n = 1; n <= waiting; n++) {

@@ -16,6 +16,7 @@ const RUN_BY: readonly (readonly [command: RegExp, file: string, proof: string])
   [/^npm run demo$/, "test/system/demo.test.ts", "scripts/demo.ts"],
   [/^npx selvedge token init$/, "test/system/readme.test.ts", "token init"],
   [/^SELVEDGE_KEY=\$\(cat key\) npx selvedge token create /, "test/system/readme.test.ts", "token create"],
+  [/^selvedge node --name /, "test/system/scripts.test.ts", '["node", "--name"'],
   [/^npx wrangler /, "test/system/readme.test.ts", "npx wrangler "],
   [/^npx node scripts\/docs.ts$/, "test/unit/docs/generated.test.ts", "docs-pages.ts"],
 ];
