@@ -15,6 +15,7 @@ const SCHEMA = [
    CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
    CREATE TABLE schedules (id INTEGER PRIMARY KEY, at_ms REAL NOT NULL, event BLOB NOT NULL);
    CREATE TABLE settings (kind TEXT NOT NULL, name TEXT NOT NULL, is_on INTEGER NOT NULL, PRIMARY KEY (kind, name));
+   CREATE TABLE awaited (id INTEGER PRIMARY KEY, script TEXT NOT NULL);
    CREATE TABLE routers (router TEXT PRIMARY KEY, trunk BLOB NOT NULL) WITHOUT ROWID;`,
   REPORT_SCHEMA,
 ];
@@ -72,7 +73,7 @@ export class ClusterNodeTables implements StateStore {
     const made = newLife();
     // Routers know the reader by its instance: it outlives the life, and so do its positions.
     const life = { nodeId: made.nodeId, reader: known?.reader ?? made.reader };
-    for (const table of ["life", "schedules", "settings"]) this.#sql.exec(`DELETE FROM ${table}`);
+    for (const table of ["life", "schedules", "settings", "awaited"]) this.#sql.exec(`DELETE FROM ${table}`);
     this.#sql.exec(
       "INSERT INTO life (fingerprint, node_id, reader, begun) VALUES (?, ?, ?, 0)",
       fingerprint,
@@ -90,6 +91,10 @@ export class ClusterNodeTables implements StateStore {
         id: int(row, "id"),
         atMs: Number(row["at_ms"]),
         event: decodeEvents(blob(row, "event"), 1)[0]!,
+      })),
+      awaited: all(this.#sql.exec("SELECT id, script FROM awaited"), (row) => ({
+        id: int(row, "id"),
+        script: text(row, "script"),
       })),
       settings: all(this.#sql.exec("SELECT kind, name, is_on FROM settings"), (row) => ({
         kind: text(row, "kind") as Setting["kind"],
@@ -134,6 +139,14 @@ export class ClusterNodeTables implements StateStore {
       }
       case "unscheduled":
         this.#sql.exec("DELETE FROM schedules WHERE id = ?", change.id);
+        return;
+      case "awaits": {
+        const { id, script } = change.operation;
+        this.#sql.exec("INSERT INTO awaited (id, script) VALUES (?, ?)", id, script);
+        return;
+      }
+      case "awaited":
+        this.#sql.exec("DELETE FROM awaited WHERE id = ?", change.id);
         return;
       case "setting":
         return this.#setting(change.kind, change.name, change.isOn);

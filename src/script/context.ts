@@ -104,6 +104,7 @@ export class ScriptContext implements Zeek {
       timeoutMs,
       callback as (outcome: Outcome<unknown>) => void,
     );
+    turn.persist({ type: "awaits", operation: { id, script: this.#script } });
     turn.add({ type: "when", id, operation });
   }
 

@@ -34,7 +34,7 @@ export class ScriptCore {
   readonly turn: Turn;
   readonly handlers = new Handlers();
   readonly schedules: Schedules;
-  readonly whens = new Whens();
+  readonly whens: Whens;
   readonly stateChanges: StateChanges = new Map();
   readonly #subscriptions: Settings;
   readonly #autoPublishes: Settings;
@@ -52,6 +52,7 @@ export class ScriptCore {
     this.store = store;
     this.turn = new Turn(options.node);
     this.schedules = new Schedules(stored.schedules);
+    this.whens = new Whens(stored.awaited.reduce((last, { id }) => Math.max(last, id), 0));
     const of = (kind: string) =>
       stored.settings.filter((s) => s.kind === kind).map(({ name, isOn }) => [name, isOn] as const);
     this.#subscriptions = new Settings(of("subscribe"));

@@ -18,12 +18,20 @@ export interface Setting {
   readonly isOn: boolean;
 }
 
+/** An operation that a script waits for. Its callback lives in memory only. */
+export interface AwaitedOperation {
+  readonly id: number;
+  readonly script: string;
+}
+
 /** What a node's host keeps of one life of it, beside the state. */
 export interface StoredNode {
   /** Whether `zeek_init` has run. */
   readonly isBegun: boolean;
   readonly schedules: readonly ScheduledEvent[];
   readonly settings: readonly Setting[];
+  /** Operations that were under way when the node died. */
+  readonly awaited: readonly AwaitedOperation[];
 }
 
 /** What scripts read of the state that was stored before the turn: CBOR of a value, by key. */
@@ -40,6 +48,8 @@ export type ScriptChange =
   | { readonly type: "erase"; readonly key: string }
   | { readonly type: "scheduled"; readonly scheduled: ScheduledEvent }
   | { readonly type: "unscheduled"; readonly id: number }
+  | { readonly type: "awaits"; readonly operation: AwaitedOperation }
+  | { readonly type: "awaited"; readonly id: number }
   /** `isOn` undefined: as the scripts set it up. */
   | {
       readonly type: "setting";

@@ -49,6 +49,10 @@ export class ScriptEngine {
     assertScripts(options.scripts);
     for (const script of options.scripts) this.#setUp(script);
     this.#core.setUp();
+    for (const { id, script } of stored.awaited) {
+      this.warn(`the node died while script ${script} waited for an operation: its callback does not come`);
+      this.#core.turn.persist({ type: "awaited", id });
+    }
   }
 
   /** Prefixes that the node subscribes to: after a start, all of them; changes are effects. */
@@ -131,7 +135,8 @@ export class ScriptEngine {
     this.#inbox = [];
     this.#core.enqueue(inbox);
     this.#answer();
-    for (const { script, callback } of whens.takeOver(nowMs)) {
+    for (const { id, script, callback } of whens.takeOver(nowMs)) {
+      turn.persist({ type: "awaited", id });
       const error = new FabricError("request_timeout", "the time of the operation is over");
       this.#callBack(script, () => callback({ ok: false, error }));
     }
@@ -162,7 +167,9 @@ export class ScriptEngine {
     this.#answers = [];
     for (const { id, outcome } of answers) {
       const when = this.#core.whens.take(id);
-      if (when !== undefined) this.#callBack(when.script, () => when.callback(outcome));
+      if (when === undefined) continue;
+      this.#core.turn.persist({ type: "awaited", id });
+      this.#callBack(when.script, () => when.callback(outcome));
     }
   }
 

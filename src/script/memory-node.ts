@@ -1,9 +1,17 @@
 /** What a node keeps, in memory: for processes, whose scripts live as long as they do, and for tests. */
-import type { ScriptChange, ScheduledEvent, Setting, StateStore, StoredNode } from "./effects.ts";
+import type {
+  AwaitedOperation,
+  ScriptChange,
+  ScheduledEvent,
+  Setting,
+  StateStore,
+  StoredNode,
+} from "./effects.ts";
 
 export class MemoryNode implements StateStore {
   readonly #state = new Map<string, Uint8Array>();
   readonly #schedules = new Map<number, ScheduledEvent>();
+  readonly #awaited = new Map<number, AwaitedOperation>();
   readonly #settings = new Map<string, Setting>();
   #isBegun = false;
 
@@ -13,6 +21,7 @@ export class MemoryNode implements StateStore {
       isBegun: this.#isBegun,
       schedules: [...this.#schedules.values()],
       settings: [...this.#settings.values()],
+      awaited: [...this.#awaited.values()],
     };
   }
 
@@ -40,6 +49,12 @@ export class MemoryNode implements StateStore {
         return;
       case "unscheduled":
         this.#schedules.delete(change.id);
+        return;
+      case "awaits":
+        this.#awaited.set(change.operation.id, change.operation);
+        return;
+      case "awaited":
+        this.#awaited.delete(change.id);
         return;
       case "setting": {
         const { kind, name, isOn } = change;

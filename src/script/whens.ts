@@ -4,6 +4,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Outcome } from "./zeek.ts";
 
 export interface PendingWhen {
+  readonly id: number;
   readonly script: string;
   readonly dueMs: number;
   readonly callback: (outcome: Outcome<unknown>) => void;
@@ -11,7 +12,12 @@ export interface PendingWhen {
 
 export class Whens {
   readonly #pending = new Map<number, PendingWhen>();
-  #lastId = 0;
+  #lastId: number;
+
+  /** @param lastId Ids of operations of before are not used again. */
+  constructor(lastId: number) {
+    this.#lastId = lastId;
+  }
 
   /** When the next one is over, ms; Infinity when there is none. Cost: all of them. */
   get dueMs(): number {
@@ -37,7 +43,7 @@ export class Whens {
       throw new FabricError("too_many", `a node waits for at most ${LIMITS.scriptWhensMax} operations`);
     }
     const id = ++this.#lastId;
-    this.#pending.set(id, { script, dueMs: nowMs + timeoutMs, callback });
+    this.#pending.set(id, { id, script, dueMs: nowMs + timeoutMs, callback });
     return id;
   }
 

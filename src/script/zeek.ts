@@ -86,7 +86,7 @@ export interface Zeek {
   schedule(ms: number, event: string | MadeEvent | undefined, ...args: readonly Argument[]): boolean;
   /**
    * Starts an operation and calls back with its outcome, in a turn of its own: at the latest after `timeoutMs` (at most
-   * `LIMITS.scriptWhenMsMax`). The node stays awake meanwhile; with a crash of the node the callback is gone.
+   * `LIMITS.scriptWhenMsMax`). The node stays awake meanwhile; when it crashes, the callback is gone, and that is reported.
    */
   when<T>(operation: () => Promise<T>, timeoutMs: number, callback: (outcome: Outcome<T>) => void): void;
   /** Writes a record to a log stream. Fields that are null are left out. False, with a warning, when refused. */

@@ -117,6 +117,21 @@ describe("when", () => {
     expect(outcomes).toEqual(["request_timeout"]);
   });
 
+  it("that the node did not outlive is reported, once", () => {
+    const outcomes: unknown[] = [];
+    const node = asking(1_000, outcomes);
+    node.turn();
+    const again = node.restarted();
+    again.turn(10_000);
+    expect(again.messages).toEqual([
+      "the node died while script test waited for an operation: its callback does not come",
+    ]);
+    expect(outcomes).toEqual([]);
+    const last = again.restarted();
+    last.turn();
+    expect(last.messages).toEqual([]);
+  });
+
   it("refuses a timeout past the bound, and one operation too many", () => {
     const node = asking(LIMITS.scriptWhenMsMax + 1, []);
     node.turn();
