@@ -32,10 +32,22 @@ describe("publishers", () => {
   test("R38 events are received, held, published, or repeats", () => {
     const rig = new RouterRig().join("s", 1, ["t"]).pass(LIMITS.checkpointMs).restart("closed");
     rig.receive("p", hello(2), publish(1, segment("t", "a", 3))).turn();
-    expect(rig.router.ledger.publishers).toEqual({ received: 3, published: 0, repeats: 0, refused: 0, held: 3 });
+    expect(rig.router.ledger.publishers).toEqual({
+      received: 3,
+      published: 0,
+      repeats: 0,
+      refused: 0,
+      held: 3,
+    });
     rig.pass(LIMITS.coldGraceMs);
     rig.receive("p", publish(1, segment("t", "a", 3)), publish(2, segment("t"), segment("u"))).turn();
-    expect(rig.router.ledger.publishers).toEqual({ received: 8, published: 5, repeats: 3, refused: 0, held: 0 });
+    expect(rig.router.ledger.publishers).toEqual({
+      received: 8,
+      published: 5,
+      repeats: 3,
+      refused: 0,
+      held: 0,
+    });
   });
 });
 
