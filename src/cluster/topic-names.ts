@@ -103,7 +103,7 @@ export function poolTopic(names: TopicNames, pool: string): Topic {
 }
 
 /** Where records of a log stream go when no logger is chosen, e.g. `zeek/logs/Conn::LOG`. */
-export function defaultLogTopic(names: TopicNames, stream: string): Topic {
+export function defaultLogTopic(names: Pick<TopicNames, "logTopicPrefix">, stream: string): Topic {
   return parseTopic(names.logTopicPrefix + stream);
 }
 

@@ -18,6 +18,7 @@ import { Handlers } from "./handlers.ts";
 import { toHex } from "./hex.ts";
 import { JsonEngine } from "./json-engine.ts";
 import { Link, type ClientEvent } from "./link.ts";
+import { LogStreams } from "./log-streams.ts";
 import { PublishWaiters, type PublishAck } from "./publish-waiters.ts";
 import { randomId } from "./random-id.ts";
 import type { ReceivedEvent } from "./received-event.ts";
@@ -58,6 +59,8 @@ export class Client implements AsyncDisposable {
   #topicText = "";
   #topic = parseTopic("");
   readonly #opening = Promise.withResolvers<void>();
+  /** Remote logging: `client.logs.write("conn", { ts: time(now) })`. */
+  readonly logs = new LogStreams(this);
 
   /** Use `connect`. `side`: what makes it one that serves another client. */
   constructor(url: string | URL, options: ConnectOptions = {}, side?: Side) {
@@ -257,6 +260,7 @@ export class Client implements AsyncDisposable {
   /** Publishes what waits, then ends the client. Rejects like `flush`; the client has ended then too. */
   async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     try {
+      if (this.#failure === undefined) await orAborted(this.logs.flush(), options.signal);
       if (this.#failure === undefined) await this.flush(options);
     } finally {
       this.abort();

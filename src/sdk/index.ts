@@ -23,6 +23,7 @@ export type { ClientStatus } from "./connector.ts";
 export type { EventStream } from "./event-stream.ts";
 export type { EventHandler } from "./handler-subscriber.ts";
 export type { History } from "./history.ts";
+export type { LogStream, LogStreamOptions, LogStreams } from "./log-streams.ts";
 export type { PublishAck } from "./publish-waiters.ts";
 export type { ReceivedEvent } from "./received-event.ts";
 export type { RequestOptions, SurveyOptions } from "./replies.ts";
@@ -46,4 +47,6 @@ export {
   type JsArgument,
   type JsByType,
 } from "./values.ts";
+export type { LogRecord } from "../script/log-line.ts";
+export type { LogTopic } from "../cluster/log-topic.ts";
 export type { LoggerInfo, Welcome } from "./welcome.ts";

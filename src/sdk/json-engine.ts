@@ -5,6 +5,7 @@
  */
 import { ERROR_CODES, FabricError, isErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { NO_LOGGERS } from "../cluster/log-routes.ts";
 import { DataMessageScanner, formatDataMessage } from "../protocol/data-message.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import type { GapReason, Position, Segment } from "../protocol/frame.ts";
@@ -208,7 +209,7 @@ export class JsonEngine implements ClientEngine {
     const { endpoint, version } = control;
     this.#effects.push({
       type: "welcome",
-      welcome: { endpoint, server: version, loggers: [], publisher: undefined },
+      welcome: { endpoint, server: version, loggers: [], logging: NO_LOGGERS, publisher: undefined },
     });
     const to: Position = { router: "", incarnation: connection, seq: 0 };
     if (this.#hadSubscriptions) this.#missed(to, undefined, this.#reason);

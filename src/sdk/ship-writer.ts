@@ -75,6 +75,11 @@ export class ShipWriter {
     });
   }
 
+  /** Why it cannot go on, if it cannot. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** Batches without an answer. */
   get pending(): readonly PinnedBatch[] {
     return this.#shipper.pending;

@@ -1,4 +1,5 @@
 /** What the fabric says of itself when it takes a connection. */
+import { parseLogging, type Logging } from "../cluster/log-routes.ts";
 import type { FrameOf, InstanceId } from "../protocol/frame.ts";
 import { fromBytes } from "../protocol/topic.ts";
 
@@ -15,17 +16,20 @@ export interface Welcome {
   /** Version of the server. */
   readonly server: string;
   readonly loggers: readonly LoggerInfo[];
+  /** Which topics log records have. */
+  readonly logging: Logging;
   /** What other peers see as the publisher of this client's events; undefined where the server does not say. */
   readonly publisher: InstanceId | undefined;
 }
 
 /** Reads a welcome frame; what is missing in it is empty here. */
 export function welcomeOf(frame: FrameOf<"welcome">): Welcome {
-  const { server, loggers, publisher } = frame.options;
+  const { server, loggers, logging, publisher } = frame.options;
   return {
     endpoint: frame.endpoint,
     server: typeof server === "string" ? server : "",
     loggers: Array.isArray(loggers) ? loggers.filter(isLogger) : [],
+    logging: parseLogging(logging),
     publisher: publisher instanceof Uint8Array ? fromBytes(publisher) : undefined,
   };
 }

@@ -1,6 +1,7 @@
 /** Accepts native peers (`/v1/connect`) and drives their sessions. PROTOCOL.md, "Native protocol". */
 import { LIMITS } from "../base/limits.ts";
 import type { Layout } from "../cluster/layout.ts";
+import { loggingOf, loggingOption } from "../cluster/logging.ts";
 import { nodeIdOf } from "../membership/node-id.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { SUBPROTOCOL } from "../protocol/handshake.ts";
@@ -13,10 +14,18 @@ import { LogIntake } from "./log-intake.ts";
 import { admitNode } from "./membership-admit.ts";
 import { MembershipLink } from "./membership-link.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
+import { sessionPools } from "./session-pools.ts";
 import { openTrunk } from "../../durable/trunk.ts";
 import { VERSION } from "./version.ts";
 
 export const NATIVE_PATH = "/v1/connect";
+
+interface Surroundings {
+  readonly env: FabricEnv;
+  readonly ctx: ExecutionContext;
+  readonly grant: Grant;
+  readonly layout: Layout;
+}
 
 /** Answers a WebSocket upgrade; 400 without the subprotocol, 503 when the isolate has no room. */
 export async function acceptNativeSession(
@@ -35,12 +44,12 @@ export async function acceptNativeSession(
   const peer = pair[1];
   peer.binaryType = "arraybuffer";
   peer.accept();
-  ctx.waitUntil(new Promise<void>((done) => start(peer, env, grant, layout, done)));
+  ctx.waitUntil(new Promise<void>((done) => start(peer, { env, ctx, grant, layout }, done)));
   const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
   return new Response(null, { status: 101, webSocket: pair[0], headers });
 }
 
-function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, done: () => void): void {
+function start(peer: WebSocket, { env, ctx, grant, layout }: Surroundings, done: () => void): void {
   const session = new NativeSession({
     endpoint: newEndpointId("native"),
     grant,
@@ -48,11 +57,13 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
     table: tableVersion(layout.routers),
     publisherOf,
     reader: layout.jsonReader,
+    pools: sessionPools(layout, env, ctx, () => driver.viewed()),
     keptPrefixes: layout.retention.map(({ prefix }) => prefix),
     welcome: {
       fabric: layout.fabric,
       server: VERSION,
       loggers: layout.loggers,
+      logging: loggingOption(loggingOf(layout)),
       limits: {
         frameBytes: LIMITS.frameBytesMax,
         logBatchBytes: LIMITS.logBatchBytesMax,
@@ -82,11 +93,13 @@ function start(peer: WebSocket, env: FabricEnv, grant: Grant, layout: Layout, do
       session.answered(frame);
       driver.inputTaken();
     },
+    viewed: () => driver.viewed(),
   });
   const driver = new SessionDriver(peer, session, {
     openTrunk: (router) => openTrunk(env.ROUTER.getByName(router)),
     log: (frame) => intake.handle(frame),
     member: (request) => members.handle(request),
+    needView: (peer) => members.needView(peer),
     done: () => void intake.idle().finally(done),
   });
   peer.addEventListener("message", (event) => {

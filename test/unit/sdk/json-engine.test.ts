@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FabricError } from "../../../src/base/errors.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
+import { NO_LOGGERS } from "../../../src/cluster/log-routes.ts";
 import { count } from "../../../src/data/value.ts";
 import { formatDataMessage } from "../../../src/protocol/data-message.ts";
 import { ENCODING } from "../../../src/protocol/frame.ts";
@@ -68,7 +69,7 @@ describe("greeting", () => {
     const id = subscribe("zeek/", "é/");
     expect(open()).toEqual(['["zeek/","é/"]']);
     expect(told()).toEqual([
-      { type: "welcome", welcome: { endpoint: "zeek-1", server: "8.0", loggers: [] } },
+      { type: "welcome", welcome: { endpoint: "zeek-1", server: "8.0", loggers: [], logging: NO_LOGGERS } },
       { type: "subscribed", id },
     ]);
     expect(engine.status).toBe("open");
