@@ -43,7 +43,7 @@ async function peer(other: string, options: PeerOptions, argv: readonly string[]
     left: targetOf(options),
     right: targetOf({ url: other, ...(peerToken === undefined ? { token: "" } : { token: peerToken }) }),
   };
-  const file = new PeerStateFile(String(options.state));
+  const file = new PeerStateFile(String(options.state), [targets.left.url, targets.right.url]);
   const state = file.read();
   const side = (topics: typeof to, positions: typeof state.left) => ({
     instance: randomBytes(16).toString("latin1"),
@@ -71,6 +71,7 @@ async function peer(other: string, options: PeerOptions, argv: readonly string[]
   clearInterval(timer);
   dialled.close();
   save();
+  file.close();
   const counts = { to: peering.countsOf("left"), from: peering.countsOf("right") };
   if (options.json) console.log(JSON.stringify({ event: "ended", ...counts }));
   else

@@ -1,13 +1,10 @@
-/**
- * The folder where a local fabric keeps its state. One serve at a time: the lock is SQLite's own on a small file, which
- * the system frees when the holder dies, so no stale lock survives a kill.
- */
+/** The folder where a local fabric keeps its state. One serve at a time. */
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { array, number, object, parse, string, type InferOutput } from "valibot";
 import { FabricError } from "../base/errors.ts";
+import { tryLock } from "./file-lock.ts";
 import { liveRuntimePids } from "./processes.ts";
 
 const LOCK_FILE = "serve.lock";
@@ -34,16 +31,11 @@ export interface StateDir {
 export async function openStateDir(path: string, fresh: boolean): Promise<StateDir> {
   const root = resolve(path);
   mkdirSync(root, { recursive: true });
-  const lock = new DatabaseSync(join(root, LOCK_FILE));
-  try {
-    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-  } catch (cause) {
-    lock.close();
+  const lock = tryLock(join(root, LOCK_FILE));
+  if (lock === undefined) {
     const holder = holderOf(root);
     const who = holder === undefined ? "another serve" : `the serve with pid ${holder.pid} at ${holder.url}`;
-    throw new FabricError("in_use", `${root} is in use by ${who}; end it, or pass another --state`, {
-      cause,
-    });
+    throw new FabricError("in_use", `${root} is in use by ${who}; end it, or pass another --state`);
   }
   const holderFile = join(root, HOLDER_FILE);
   try {
