@@ -7,8 +7,6 @@ import { DurableObject } from "cloudflare:workers";
 import { FabricError } from "../src/base/errors.ts";
 import { LIMITS } from "../src/base/limits.ts";
 import { FNV_OFFSET, fnvText } from "../src/cluster/fnv.ts";
-import { MEMBERSHIP_NAME } from "../src/membership/heartbeat.ts";
-import { ViewCopy } from "../src/membership/view-copy.ts";
 import type { FrameOf, Gap, InstanceId } from "../src/protocol/frame.ts";
 import { fromBytes } from "../src/protocol/topic.ts";
 import { decodeSegment } from "../src/protocol/transcode.ts";
@@ -20,6 +18,7 @@ import type { Outcome } from "../src/script/zeek.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import { scriptsOf } from "../src/site/scripts.ts";
 import { AlarmQueue } from "./alarm.ts";
+import { NodeOutlook } from "./cluster-node-outlook.ts";
 import { ClusterNodeTables } from "./cluster-node-tables.ts";
 import { NodeTrunks } from "./cluster-node-trunks.ts";
 import type { ObjectEnv } from "./env.ts";
@@ -28,7 +27,7 @@ import { Reporter } from "./reporter.ts";
 import { trace } from "./trace.ts";
 
 type NodeEnv = ObjectEnv &
-  Pick<Env, "ROUTER" | "LOGGER" | "MEMBERSHIP"> & { readonly SELVEDGE_LIFE?: string };
+  Pick<Env, "ROUTER" | "LOGGER" | "MEMBERSHIP" | "CLUSTER_LAYOUT"> & { readonly SELVEDGE_LIFE?: string };
 
 /** Figures for metrics and tests. */
 export interface ClusterNodeStat {
@@ -47,10 +46,9 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
   readonly #engine: ScriptEngine;
   readonly #reporter: Reporter;
   readonly #trunks: NodeTrunks;
-  readonly #views = new ViewCopy();
+  readonly #outlook: NodeOutlook;
   readonly #alarm: AlarmQueue<"schedule">;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isViewing = false;
   #isSubscribed = false;
   /** The publisher of this node's outbox. */
   readonly #publisher: InstanceId;
@@ -86,11 +84,20 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
       },
       this.#tables.trunks(),
     );
+    this.#outlook = new NodeOutlook({
+      node: this.#name,
+      env,
+      deployed: layout,
+      engine: this.#engine,
+      changed: () => void setImmediate(() => this.#turn()),
+    });
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#reporter.send();
     this.#arm();
     // The first turn knows who is there, unless Membership is out of reach.
-    void ctx.blockConcurrencyWhile(async () => Promise.race([this.#view(), waited(LIMITS.layoutWaitMs)]));
+    void ctx.blockConcurrencyWhile(async () =>
+      Promise.race([this.#outlook.refresh(), waited(LIMITS.layoutWaitMs)]),
+    );
   }
 
   /** A router has no trunk to this node: it runs, if it did not, and subscribes. */
@@ -110,6 +117,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
     let answer: PushAnswer | undefined;
     this.#guard(() => (answer = this.#trunks.push(router, pushes)));
     this.#turn(router);
+    this.#outlook.refreshIfOld();
     return Promise.resolve(answer!);
   }
 
@@ -151,7 +159,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
       for (const effect of effects) {
         if (effect.type === "when") void this.#start(effect.id, effect.operation);
         else if (effect.type === "report") this.#trace(effect.report);
-        else if (effect.type === "viewDue") void this.#view();
+        else if (effect.type === "viewDue") void this.#outlook.refresh();
       }
       this.#arm();
     });
@@ -200,22 +208,6 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
   #missed({ extent, from, to, reason }: Gap): void {
     const range = extent === "exact" ? `${to.seq - from.seq} frames` : "an unknown number of frames";
     this.#engine.warn(`events were missed: ${range} of ${to.router}, reason ${reason ?? "not known"}`);
-  }
-
-  /** Reads the view of Membership. Without an answer the node goes on with the one it has. */
-  async #view(): Promise<void> {
-    if (this.#isViewing) return;
-    this.#isViewing = true;
-    try {
-      const view = await this.env.MEMBERSHIP.getByName(MEMBERSHIP_NAME).view();
-      const taken = this.#views.take(view);
-      if (typeof taken === "object") this.#engine.view(view.id, taken);
-      if (this.#engine.isPending) setImmediate(() => this.#turn());
-    } catch (error) {
-      trace("node.no_view", { node: this.#name, error: String(error) });
-    } finally {
-      this.#isViewing = false;
-    }
   }
 
   async #start(id: number, operation: () => Promise<unknown>): Promise<void> {

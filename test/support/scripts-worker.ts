@@ -14,6 +14,10 @@ const keeper = defineScript("keeper", (zeek) => {
   zeek.on("Test::throw", () => {
     throw new Error("broken on purpose");
   });
+  zeek.on(
+    "Test::owner",
+    (key) => void zeek.publish("site/owners", "Test::owned", key, zeek.hrwTopic("proxy", key)),
+  );
   zeek.on("Test::lives", () => void zeek.publish("site/lives", "Test::life", zeek.nodeId()));
   let ticks = 0n;
   zeek.on("Test::tick", () => {

@@ -94,6 +94,31 @@ describe("scripts at the edge", () => {
     expect(kept.length).toBe(300);
   });
 
+  it("a proxy that is taken out of the layout has no keys any more, and its own again when it is back", async () => {
+    const keys = Array.from({ length: 20 }, (_, n) => `key ${n}`);
+    const owners = new Map<string, string>();
+    await using _ = await operator.subscribe("site/owners", ({ args }) => {
+      const [key, owner] = args.map((value) => toJs(value) as string);
+      owners.set(key!, owner!);
+    });
+    const asked = (): ReadonlySet<string> => {
+      for (const key of keys) operator.publish("zeek/cluster/node/manager/", "Test::owner", [key]);
+      return owners.size < keys.length ? new Set() : new Set(owners.values());
+    };
+    const apply = async (nodes: readonly object[]): Promise<void> => {
+      const body = JSON.stringify({ ...layout, nodes });
+      expect((await fetch(`${fabric.url}/v1/cluster`, { method: "PUT", body })).status).toBe(200);
+    };
+    const both = new Set(["proxy-1", "proxy-2"].map((name) => `zeek/cluster/node/${name}/`));
+    await expect.poll(asked, WITHIN).toEqual(both);
+    const before = new Map(owners);
+    await apply(layout.nodes.map((node) => (node.name === "proxy" ? { ...node, count: 1 } : node)));
+    await expect.poll(asked, WITHIN).toEqual(new Set(["zeek/cluster/node/proxy-1/"]));
+    await apply(layout.nodes);
+    await expect.poll(asked, WITHIN).toEqual(both);
+    await expect.poll(() => (asked(), [...owners]), WITHIN).toEqual([...before]);
+  });
+
   it("an exception in a handler is in the log stream `reporter`, with script, event and node", async () => {
     operator.publish("zeek/cluster/node/proxy-1/", "Test::throw");
     await operator.flush();
