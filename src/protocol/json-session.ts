@@ -14,6 +14,8 @@ import {
 } from "./data-message.ts";
 import { ENCODING, segmentsEvents, type FrameOf, type Segment } from "./frame.ts";
 import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
+import type { PoolChooser } from "./pool-publishes.ts";
+import { parsePoolTopic, poolFrameOf, type PoolTopic } from "./pool-topic.ts";
 import { PublishQueue } from "./publish-queue.ts";
 import { Session, type TopicPlacement } from "./session.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
@@ -35,6 +37,8 @@ export interface JsonSessionOptions {
   readonly grant: Grant;
   /** The node that the client is, if its token names one: it joins with the ack. */
   readonly node?: { readonly name: string; readonly nodeType: string } | undefined;
+  /** Who chooses nodes of pools; without it their topics are topics like others. */
+  readonly pools?: PoolChooser;
   /** The allowance of this reader, bytes per second and bytes (rule 14). */
   readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
   /** Events, both ways, after which the peer is asked to connect again. */
@@ -46,6 +50,8 @@ interface TopicEntry {
   readonly topic: Topic;
   readonly router: string;
   readonly isGranted: boolean;
+  /** Where its events go, if to one node of a pool. */
+  readonly pool: PoolTopic | undefined;
 }
 
 const SUBSCRIPTION_ID = 1;
@@ -64,6 +70,7 @@ export class JsonSession extends Session {
   /** UTF-16 units in all queues. */
   #queuedChars = 0;
   #publishSeq = 0;
+  #poolId = 0;
   #pipeline: string[] = [];
   #pipelineChars = 0;
   readonly #bucket: TokenBucket;
@@ -73,6 +80,13 @@ export class JsonSession extends Session {
     this.identify(options.identity);
     this.#options = options;
     this.#stateDeadlineMs = options.nowMs + LIMITS.handshakeMs;
+    const { pools: chooser, grant } = options;
+    if (chooser !== undefined) {
+      const refused = (_: number, { code, message }: FabricError, nowMs: number) => {
+        if (this.#state === "open") this.#tell([errorText(code, message)], nowMs);
+      };
+      this.usePools({ chooser, grant }, { handled: () => {}, refused });
+    }
     this.#bucket = new TokenBucket(options.reader.bytesPerSecond, options.reader.burstBytes, options.nowMs);
   }
 
@@ -133,6 +147,7 @@ export class JsonSession extends Session {
       }
       this.#queuedChars -= before - queue.chars;
     }
+    this.flushPools();
     this.#finishWhenDrained();
   }
 
@@ -232,8 +247,11 @@ export class JsonSession extends Session {
   #publishPipeline(nowMs: number): void {
     const pipeline = this.#pipeline;
     this.#pipeline = [];
-    this.#pipelineChars = 0;
-    for (const text of pipeline) this.#data(text, nowMs);
+    for (const text of pipeline) {
+      this.#data(text, nowMs);
+      // Not before: the session may be closed for this one, and must not end before those behind it are published.
+      this.#pipelineChars -= text.length;
+    }
   }
 
   #pipelined(text: string, nowMs: number): void {
@@ -256,6 +274,7 @@ export class JsonSession extends Session {
       const context = `no permission to publish to '${this.#scanner.topic}'`;
       return this.#refuse(errorText("forbidden", context), nowMs);
     }
+    if (entry.pool !== undefined) return this.#toPool(entry.pool, nowMs);
     let queue = this.#queues.get(entry.router);
     if (queue === undefined) {
       queue = new PublishQueue();
@@ -269,6 +288,20 @@ export class JsonSession extends Session {
     }
   }
 
+  /** To one node of a pool: there is no answer but the error of one that nobody has handled. */
+  #toPool(pool: PoolTopic, nowMs: number): void {
+    try {
+      this.publishPool(poolFrameOf(pool, ++this.#poolId, this.#scanner.canonical), nowMs);
+    } catch (error) {
+      if (!(error instanceof FabricError)) throw error;
+      return this.#refuse(errorText(error.code, error.message), nowMs);
+    }
+    this.passed(1, nowMs);
+    if (this.unackedBytes > LIMITS.inboundQueueBytesMax) {
+      this.#end(new FabricError("publisher_too_fast", "more is queued than a session may hold"), nowMs);
+    }
+  }
+
   #refuse(error: string, nowMs: number): void {
     this.ledger.refused(1, "refused");
     this.#tell([error], nowMs);
@@ -277,7 +310,10 @@ export class JsonSession extends Session {
   #learnTopic(text: string): TopicEntry {
     const topic = parseTopic(text);
     const router = this.#options.placement.owner(topic);
-    const entry = { topic, router, isGranted: mayPublish(this.#options.grant, topic) };
+    const { grant, pools } = this.#options;
+    const pool = pools === undefined ? undefined : parsePoolTopic(text);
+    // What is granted there are the topics of the nodes that are chosen.
+    const entry = { topic, router, pool, isGranted: pool !== undefined || mayPublish(grant, topic) };
     if (this.#topics.size >= LIMITS.matchCacheTopicsMax) this.#topics.clear();
     this.#topics.set(text, entry);
     return entry;

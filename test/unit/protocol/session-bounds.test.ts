@@ -131,3 +131,17 @@ describe("R15 a session that has passed many events", () => {
     expect(rig.from("main", published("main", 1)).isDone).toBe(true);
   });
 });
+
+test("§3 a client that is closed for what it sent before the ack: what it sent behind that is still published", () => {
+  const rig = jsonRig({ reader: { bytesPerSecond: 1, burstBytes: 400 } });
+  rig.do((session, now) => {
+    for (const text of ['["a"]', ...Array<string>(10).fill("nonsense"), numbered("a", 1)])
+      session.text(text, now);
+  });
+  rig.connect().confirm("main");
+  expect([rig.closed, rig.isDone]).toEqual([{ code: 1013, reason: "slow_reader" }, false]);
+  const [frame] = rig.atRouterOf("main", "publish");
+  rig.from("main", published("main", frame!.seq));
+  expect(rig.isDone).toBe(true);
+  expect(rig.session.ledger.publishers).toMatchObject({ acknowledged: 1, refused: 10, queued: 0 });
+});
