@@ -17,6 +17,12 @@ import {
   type ReportTopics,
 } from "../src/membership/reports.ts";
 import { broadcastTopics, nodeidTopic, nodeTopic } from "../src/cluster/topic-names.ts";
+import type { Layout } from "../src/cluster/layout.ts";
+import { layoutPools } from "../src/cluster/layout-pools.ts";
+import type { NodeName } from "../src/cluster/node.ts";
+import { moveMessage, poolMove } from "../src/cluster/pool-move.ts";
+import { PoolViews } from "../src/cluster/pool-views.ts";
+import { aliveNodes } from "../src/cluster/roles.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import type { Topic } from "../src/protocol/topic.ts";
 import type { Member, ViewFrame } from "../src/protocol/member-frame.ts";
@@ -50,6 +56,11 @@ export class Membership extends DurableObject<MembershipEnv> {
   readonly #reporter: Reporter;
   readonly #topics: ReportTopics & { readonly node: (name: string) => Topic };
   readonly #alarm: AlarmQueue<"check">;
+  /** The pools of the deployed layout. */
+  readonly #pools: PoolViews;
+  readonly #nodes: Pick<Layout, "nodes">;
+  /** When the cluster log was told that a pool is empty, ms. */
+  readonly #emptyMs = new Map<string, number>();
   #clients: { readonly report: ClientReport; readonly manager: string; readonly atMs: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -72,6 +83,9 @@ export class Membership extends DurableObject<MembershipEnv> {
       node: (name) => nodeTopic(topicNames, name),
       nodeid: (nodeId) => nodeidTopic(topicNames, nodeId),
     };
+    this.#nodes = layout;
+    this.#pools = new PoolViews(layoutPools(layout));
+    this.#pools.advance(this.#engine.view.id, this.#alive());
     const guard = (step: () => void) => this.#guard(step);
     this.#reporter = new Reporter({ storage: ctx.storage, layout, env, guard });
     this.#reporter.send();
@@ -132,6 +146,22 @@ export class Membership extends DurableObject<MembershipEnv> {
     if (this.#clients.length === 1) setTimeout(() => this.#guard(() => this.#reportClients()), LIMITS.viewMs);
   }
 
+  /** A choice found no live node in a pool: the cluster log is warned, once in `LIMITS.poolWarnMs`. */
+  poolEmpty(pool: string): void {
+    const nowMs = Date.now();
+    const isKnown = this.#pools.set.pools.some(({ spec }) => spec.name === pool);
+    if (!isKnown || nowMs - (this.#emptyMs.get(pool) ?? -Infinity) < LIMITS.poolWarnMs) return;
+    this.#emptyMs.set(pool, nowMs);
+    const line = clusterLogLine(
+      `warning: no node of pool ${pool} is alive, events for it are refused`,
+      nowMs,
+    );
+    this.#guard(() => {
+      this.ctx.storage.transactionSync(() => this.#reporter.add([], CLUSTER_STREAM, [line]));
+      this.#reporter.send();
+    });
+  }
+
   stat(): MembershipStat {
     return { ...this.#engine.stat, nodes: this.#engine.members.length, reports: this.#reporter.stat };
   }
@@ -151,11 +181,26 @@ export class Membership extends DurableObject<MembershipEnv> {
 
   #commit(commit: MembershipCommit): void {
     const reports = reportsOf(commit, this.#engine.members, this.#topics);
+    const nowMs = Date.now();
+    const moves = this.#moves().map((message) => clusterLogLine(message, nowMs));
     this.ctx.storage.transactionSync(() => {
       this.#tables.apply(commit);
-      this.#reporter.add(reports, CLUSTER_STREAM, clusterLogLines(commit, Date.now()));
+      this.#reporter.add(reports, CLUSTER_STREAM, [...clusterLogLines(commit, nowMs), ...moves]);
     });
     this.#reporter.send();
+  }
+
+  #alive(): readonly NodeName[] {
+    return aliveNodes(
+      this.#nodes,
+      this.#engine.members.map(({ name }) => name),
+    );
+  }
+
+  /** What the new view moved in the pools: the one place that says so. */
+  #moves(): readonly string[] {
+    const changes = this.#pools.advance(this.#engine.view.id, this.#alive()) ?? [];
+    return changes.map(({ before, after }) => moveMessage(poolMove(before, after)));
   }
 
   #reportClients(): void {

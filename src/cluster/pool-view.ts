@@ -20,6 +20,7 @@ export class PoolView {
   readonly isAlive: Uint8Array;
   readonly aliveCount: number;
   readonly #sites: HrwSites;
+  #alive: ReadonlySet<string> | undefined;
 
   /**
    * `alive` are the nodes that are up. `local` is for Zeek's own habit: a node that is itself in the pool takes part in
@@ -38,6 +39,13 @@ export class PoolView {
       pool.nodes.map(({ siteId }) => siteId),
       isSite,
     );
+  }
+
+  /** Whether a node of this name is in the pool, and alive. */
+  isUp(name: string): boolean {
+    const { nodes } = this.pool;
+    this.#alive ??= new Set(nodes.filter((_, i) => this.isAlive[i] !== 0).map((node) => node.name));
+    return this.#alive.has(name);
   }
 
   /** The node that has the key with this digest; undefined when none is alive. */

@@ -41,6 +41,11 @@ export class PoolViews {
     return this.#set;
   }
 
+  /** Whether there is such a pool, and a node of this name in it that is alive. */
+  isUp(pool: string, node: string): boolean {
+    return this.#views.get(pool)?.isUp(node) ?? false;
+  }
+
   /** The view of a pool. Throws `not_found` for a pool that there is not. */
   of(pool: string): PoolView {
     const view = this.#views.get(pool);

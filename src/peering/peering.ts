@@ -166,6 +166,10 @@ export class Peering {
       case "goaway":
         this.#effects.push({ type: "close", side });
         return this.lost(side, nowMs);
+      case "handled":
+      case "unhandled":
+        // A peering publishes to no pools.
+        return;
     }
   }
 

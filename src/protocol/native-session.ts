@@ -23,6 +23,7 @@ import { parseOverflow } from "./overflow.ts";
 import { PeerPublishes, type PublishPort } from "./peer-publishes.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
+import type { PoolChooser } from "./pool-publishes.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { textOf, toBytes, type Prefix } from "./topic.ts";
 import { jsonToCbor } from "./transcode.ts";
@@ -44,6 +45,8 @@ export interface NativeSessionOptions {
   readonly reader: { readonly bytesPerSecond: number; readonly burstBytes: number };
   /** Events, both ways, after which the peer is asked to connect again. */
   readonly eventsMax?: number;
+  /** Who chooses nodes of pools; without it the peer cannot publish to them. */
+  readonly pools?: PoolChooser;
   /** What the welcome tells besides: server version, loggers, limits. */
   readonly welcome: Readonly<Record<string, unknown>>;
   readonly nowMs: number;
@@ -77,6 +80,16 @@ export class NativeSession extends Session {
     this.#publishes = new PeerPublishes(options.grant, options.placement);
     const { reader, nowMs } = options;
     this.#allowance = new TokenBucket(reader.bytesPerSecond, reader.burstBytes, nowMs);
+    const { pools: chooser, grant } = options;
+    if (chooser !== undefined) {
+      this.usePools(
+        { chooser, grant },
+        {
+          handled: (done) => this.answered({ type: "handled", done }),
+          refused: (id, { code, message }) => this.answered({ type: "unhandled", id, code, message }),
+        },
+      );
+    }
     this.#answers = new TokenBucket(LIMITS.answersPerSecond, LIMITS.answersBurst, nowMs);
   }
 
@@ -114,6 +127,7 @@ export class NativeSession extends Session {
   override flush(): void {
     if (this.#state === "over") return;
     this.#publishes.flush(this.#port);
+    this.flushPools();
     if (this.#state === "draining" && this.bufferedBytes === 0 && this.#publishes.isSettled) this.#over();
   }
 
@@ -193,6 +207,8 @@ export class NativeSession extends Session {
     switch (frame.type) {
       case "publish":
         return this.#publish(frame, bytes, nowMs);
+      case "publishPool":
+        return this.#publishPool(frame, nowMs);
       case "subscribe":
         return this.#change(frame.id, nowMs, () => this.#subscribe(frame, nowMs));
       case "unsubscribe":
@@ -321,6 +337,15 @@ export class NativeSession extends Session {
       throw new FabricError("publisher_too_fast", "more is queued than a session may hold");
     }
     this.#acknowledge();
+  }
+
+  #publishPool(frame: FrameOf<"publishPool">, nowMs: number): void {
+    this.ledger.received(frame.count);
+    this.passed(frame.count, nowMs);
+    this.publishPool(frame, nowMs);
+    if (this.unackedBytes > LIMITS.inboundQueueBytesMax) {
+      throw new FabricError("publisher_too_fast", "more waits for nodes of pools than a session may hold");
+    }
   }
 
   /** Tells the peer up to where its publishes are sequenced at all their routers (rule 10). */

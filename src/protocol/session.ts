@@ -5,7 +5,10 @@
 import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { encodeFrame } from "./frame-codec.ts";
 import type { FrameOf, Gap, InstanceId, LogBatchFrame, Position } from "./frame.ts";
+import type { PoolFrame, PublishPoolFrame } from "./pool-frame.ts";
+import { PoolPublishes, type PoolPort, type PoolPublishesOptions } from "./pool-publishes.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
@@ -29,6 +32,8 @@ export type SessionEffect =
       readonly instance: InstanceId;
       readonly connection: number;
     }
+  /** From now on the session needs the view of who is there, to choose nodes of pools; with who the peer is. */
+  | { readonly type: "needView"; readonly instance: InstanceId; readonly connection: number }
   /** The subscriptions of a JSON v1 client are in force; the ack follows. */
   | { readonly type: "acked"; readonly prefixes: readonly Prefix[] }
   /** The session is over and holds nothing any more. */
@@ -64,6 +69,8 @@ export abstract class Session {
   readonly #retryAtMs = new Map<string, number>();
   readonly #pending = new Map<number, PendingSubscription>();
   #effects: SessionEffect[] = [];
+  #pools: PoolPublishes | undefined;
+  #isViewAsked = false;
   /** When routers are told what was consumed; Infinity when there is nothing to tell. */
   #creditDueMs = Infinity;
   #isDone = false;
@@ -86,7 +93,7 @@ export abstract class Session {
 
   /** When `tick` is due, ms; undefined when nothing waits. */
   get deadlineMs(): number | undefined {
-    let due = Math.min(this.ownDeadlineMs(), this.#creditDueMs);
+    let due = Math.min(this.ownDeadlineMs(), this.#creditDueMs, this.#pools?.deadlineMs ?? Infinity);
     for (const atMs of this.#retryAtMs.values()) due = Math.min(due, atMs);
     for (const pending of this.#pending.values()) due = Math.min(due, pending.deadlineMs);
     return due === Infinity ? undefined : due;
@@ -117,7 +124,13 @@ export abstract class Session {
     if (this.#isDone) return;
     const trunk = this.trunk(router);
     const waitMs = trunk.lost();
-    if (trunk.isNeeded) this.#retryAtMs.set(router, nowMs + waitMs);
+    this.#pools?.trunkLost(router);
+    if (trunk.isNeeded || this.#pools?.needs(router) === true) this.#retryAtMs.set(router, nowMs + waitMs);
+  }
+
+  /** There may be another view of who is there. */
+  viewChanged(nowMs: number): void {
+    if (!this.#isDone) this.#pools?.viewChanged(nowMs);
   }
 
   /** To be called at `deadlineMs`. */
@@ -137,7 +150,9 @@ export abstract class Session {
       );
       return;
     }
+    this.#pools?.tick(nowMs);
     this.ownTick(nowMs);
+    this.#pools?.flush();
   }
 
   /** Asks the peer to connect again, and ends when it has, or will not (rule 15). Saying it twice changes nothing. */
@@ -223,9 +238,41 @@ export abstract class Session {
     return this.#trunks.get(router)?.hasWindow ?? true;
   }
 
-  /** Publishes that no router has acknowledged, bytes. */
+  /** Lets the peer publish to nodes of pools. */
+  protected usePools(
+    options: Pick<PoolPublishesOptions, "chooser" | "grant">,
+    tell: Pick<PoolPort, "handled" | "refused">,
+  ): void {
+    const { ledger } = this;
+    const owner = (topic: Topic) => this.#placement.owner(topic);
+    this.#pools = new PoolPublishes(
+      { ...options, owner, ledger },
+      {
+        isOpen: (router) => this.#open(router).isOpen,
+        send: (router, frame) => this.toTrunk(router, [encodeFrame(frame)]),
+        ...tell,
+      },
+    );
+  }
+
+  /** Takes an event for a node of a pool. Throws `not_supported_here` where the session cannot choose one. */
+  protected publishPool(frame: PublishPoolFrame, nowMs: number): void {
+    if (this.#pools === undefined) throw new FabricError("not_supported_here", "there are no pools here");
+    assert(this.#identity !== undefined, "a peer is identified before it publishes");
+    const { instance, connection } = this.#identity;
+    if (!this.#isViewAsked) this.effect({ type: "needView", instance, connection });
+    this.#isViewAsked = true;
+    this.#pools.take(frame, nowMs);
+  }
+
+  /** Sends what is chosen; part of `flush`. */
+  protected flushPools(): void {
+    this.#pools?.flush();
+  }
+
+  /** Publishes that no router has acknowledged, and no node of a pool has handled, bytes. */
   protected get unackedBytes(): number {
-    let sum = 0;
+    let sum = this.#pools?.bytes ?? 0;
     for (const trunk of this.#trunks.values()) sum += trunk.unackedBytes;
     return sum;
   }
@@ -300,12 +347,20 @@ export abstract class Session {
         return this.recovered(event.position, event.complete);
       case "refused":
         return this.refused(event.error, nowMs);
+      case "handled":
+      case "unhandled":
+        return this.#onPools(event, nowMs);
       case "publishRefused":
         throw new FabricError("invalid_message", "a router does not refuse single publishes");
       case "welcome":
       case "goaway":
         return;
     }
+  }
+
+  #onPools(frame: Extract<PoolFrame, { type: "handled" | "unhandled" }>, nowMs: number): void {
+    if (frame.type === "handled") this.#pools?.handled(frame.done);
+    else this.#pools?.unhandled(frame.id, frame.code, nowMs);
   }
 
   /**

@@ -44,6 +44,9 @@ export type TrunkEvent =
   | { readonly type: "goaway"; readonly reason: string }
   /** A publish was refused, as a whole. Only sessions say so. */
   | { readonly type: "publishRefused"; readonly seq: number; readonly error: FabricError }
+  /** What became of events for nodes of pools. */
+  | FrameOf<"handled">
+  | FrameOf<"unhandled">
   /** The router refuses this session for good. */
   | { readonly type: "refused"; readonly error: FabricError };
 
@@ -271,6 +274,9 @@ export class TrunkEnd {
         return [{ type: "refused", error: errorOf(frame) }];
       case "publishRefused":
         return this.#publishRefused(frame);
+      case "handled":
+      case "unhandled":
+        return [frame];
       case "goaway":
         return [{ type: "goaway", reason: frame.reason }];
       case "pong":

@@ -13,6 +13,7 @@ import { admitNode } from "./membership-admit.ts";
 import { MembershipLink } from "./membership-link.ts";
 import { ClientReports, clientOf } from "./client-reports.ts";
 import { hasRoom, SessionDriver } from "./session-driver.ts";
+import { sessionPools } from "./session-pools.ts";
 import { openTrunk } from "../../durable/trunk.ts";
 import { VERSION } from "./version.ts";
 
@@ -74,6 +75,7 @@ function start(peer: WebSocket, { env, ctx, grant, layout, client }: Surrounding
     grant,
     node: nodeOf(grant),
     reader: layout.jsonReader,
+    pools: sessionPools(layout, env, ctx, () => driver.viewed()),
     nowMs: Date.now(),
   });
   const members = new MembershipLink({
@@ -83,11 +85,13 @@ function start(peer: WebSocket, { env, ctx, grant, layout, client }: Surrounding
     admit: (name, nodeType) => admitNode(grant, layout.nodes, name, nodeType),
     // The API has no frame for it: a client whose node is refused goes on as one without a name.
     reply: () => {},
+    viewed: () => driver.viewed(),
   });
   const openRouter = (router: string) => openTrunk(env.ROUTER.getByName(router));
   const driver = new SessionDriver(peer, session, {
     openTrunk: openRouter,
     member: (request) => members.handle(request),
+    needView: (peer) => members.needView(peer),
     acked: (prefixes) => reports.added(prefixes),
     done: () => {
       reports.lost();

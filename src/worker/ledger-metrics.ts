@@ -2,6 +2,7 @@
 import type { RouterLedgerView } from "../routing/ledger.ts";
 import type { LedgerView } from "./ledger-route.ts";
 import type { Metric } from "./metrics.ts";
+import { poolCounts } from "./pool-counts.ts";
 
 type RouterCount = keyof RouterLedgerView["publishers"] | keyof RouterLedgerView["readers"];
 
@@ -55,6 +56,7 @@ export function ledgerMetrics({ routers, sessions }: LedgerView): readonly Metri
       type: "gauge",
       samples: routers.map(({ router, problems }) => [{ router }, Number(problems.length === 0)]),
     },
+    poolCounts.metric(sessions.isolate),
     {
       name: "selvedge_sessions",
       help: "Open sessions of the isolate that answers.",

@@ -7,24 +7,33 @@ import { ViewCopy } from "../membership/view-copy.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { SessionEffect } from "../protocol/session.ts";
 import type { FabricEnv } from "./env.ts";
+import { IsolatePools } from "./pool-chooser.ts";
 import { openTrunk } from "../../durable/trunk.ts";
 
 export type MemberRequest = Extract<SessionEffect, { type: "member" }>;
 
+/** Who the peer is. */
+type PeerId = Pick<MemberRequest, "instance" | "connection">;
+
 export interface MembershipLinkPorts extends Pick<MemberEndOptions, "liveness" | "admit"> {
   readonly env: Pick<FabricEnv, "MEMBERSHIP">;
   /** The id of the peer's life. */
-  readonly nodeId: (request: MemberRequest) => string;
+  readonly nodeId: (peer: PeerId) => string;
   /** Sends a frame to the peer. */
   reply(frame: Frame): void;
+  /** A view has come, of those that the session has asked for. */
+  viewed(): void;
 }
 
 /** The view as this isolate knows it: all its sessions see the same one. */
 const views = new ViewCopy();
+/** The pools in it. */
+export const isolatePools = new IsolatePools(views);
 
 export class MembershipLink {
   readonly #ports: MembershipLinkPorts;
   #end: MemberEnd | undefined;
+  #isViewing = false;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
@@ -35,19 +44,25 @@ export class MembershipLink {
 
   /** Takes a frame of the peer about nodes. */
   handle(request: MemberRequest): void {
-    const { frame, instance, connection } = request;
-    const { liveness, admit, nodeId } = this.#ports;
-    this.#end ??= new MemberEnd({
-      instance,
-      connection,
-      nodeId: nodeId(request),
-      liveness,
-      admit,
-      views,
-    });
-    if (frame.type === "join") this.#end.join(frame, Date.now());
-    else this.#end.watch(frame);
+    const { frame } = request;
+    const end = this.#endOf(request);
+    if (frame.type === "join") end.join(frame, Date.now());
+    else end.watch(frame);
     this.#perform();
+  }
+
+  /** The session wants the view for itself. */
+  needView(peer: PeerId): void {
+    this.#isViewing = true;
+    this.#endOf(peer).needView();
+    this.#perform();
+  }
+
+  #endOf(peer: PeerId): MemberEnd {
+    const { instance, connection } = peer;
+    const { liveness, admit, nodeId } = this.#ports;
+    this.#end ??= new MemberEnd({ instance, connection, nodeId: nodeId(peer), liveness, admit, views });
+    return this.#end;
   }
 
   /** Anything came from the peer. */
@@ -103,6 +118,7 @@ export class MembershipLink {
       if (typeof data === "string") this.#end?.beatAnswered();
       else this.#end?.received(new Uint8Array(data as ArrayBuffer), Date.now());
       this.#perform();
+      if (this.#isViewing) this.#ports.viewed();
     });
     socket.addEventListener("close", () => this.#lost(socket));
     socket.addEventListener("error", () => this.#lost(socket));

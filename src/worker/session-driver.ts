@@ -14,6 +14,8 @@ export interface DriverPorts {
   openTrunk(router: string): Promise<WebSocket>;
   /** Takes what concerns nodes; absent where the peer can be none. */
   member?(request: Extract<SessionEffect, { type: "member" }>): void;
+  /** The session wants to know who is there; absent where it publishes to no pools. */
+  needView?(peer: Extract<SessionEffect, { type: "needView" }>): void;
   /** Takes log frames; absent where the peer cannot send any. */
   log?(frame: Extract<SessionEffect, { type: "log" }>["frame"]): void;
   /** A JSON v1 client has its subscriptions. */
@@ -89,6 +91,12 @@ export class SessionDriver {
     this.#gather.due();
   }
 
+  /** There may be another view of who is there. */
+  viewed(): void {
+    this.#session.viewChanged(Date.now());
+    this.inputTaken();
+  }
+
   askToLeave(reason: string): void {
     this.#leaving.resolve(reason);
   }
@@ -128,6 +136,8 @@ export class SessionDriver {
         return this.#ports.log?.(effect.frame);
       case "member":
         return this.#ports.member?.(effect);
+      case "needView":
+        return this.#ports.needView?.(effect);
       case "acked":
         return this.#ports.acked?.(effect.prefixes);
       case "done":

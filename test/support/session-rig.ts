@@ -5,6 +5,7 @@ import type { Frame, FrameOf, FrameType, Position, SequencedFrame } from "../../
 import type { Grant } from "../../src/protocol/grant.ts";
 import { JsonSession } from "../../src/protocol/json-session.ts";
 import { NativeSession } from "../../src/protocol/native-session.ts";
+import type { PoolChooser } from "../../src/protocol/pool-publishes.ts";
 import type { Session, SessionEffect } from "../../src/protocol/session.ts";
 import { parsePrefix } from "../../src/protocol/topic.ts";
 import { Placement, tableVersion } from "../../src/routing/placement.ts";
@@ -22,6 +23,7 @@ export interface RigOptions {
   readonly grant?: Partial<Grant>;
   readonly reader?: { readonly bytesPerSecond: number; readonly burstBytes: number };
   readonly eventsMax?: number;
+  readonly pools?: PoolChooser;
 }
 
 export function jsonRig(options: RigOptions = {}): SessionRig<JsonSession> {
@@ -35,6 +37,7 @@ export function jsonRig(options: RigOptions = {}): SessionRig<JsonSession> {
         grant: { ...FULL_GRANT, ...options.grant },
         reader: options.reader ?? READER,
         ...(options.eventsMax === undefined ? {} : { eventsMax: options.eventsMax }),
+        ...(options.pools === undefined ? {} : { pools: options.pools }),
         nowMs,
       }),
   );
@@ -52,6 +55,7 @@ export function nativeRig(options: RigOptions = {}): SessionRig<NativeSession> {
         welcome: { server: "1.0" },
         reader: options.reader ?? READER,
         ...(options.eventsMax === undefined ? {} : { eventsMax: options.eventsMax }),
+        ...(options.pools === undefined ? {} : { pools: options.pools }),
         nowMs,
       }),
   );
@@ -65,6 +69,8 @@ export class SessionRig<S extends Session> {
   readonly frames: Frame[] = [];
   closed: { code: number; reason: string } | undefined;
   isDone = false;
+  /** Times that the session asked for the view. */
+  viewsAsked = 0;
   readonly logs: SessionEffect[] = [];
   readonly members: SessionEffect[] = [];
   readonly #open = new Set<string>();
@@ -196,6 +202,9 @@ export class SessionRig<S extends Session> {
         return;
       case "member":
         this.members.push(effect);
+        return;
+      case "needView":
+        this.viewsAsked++;
         return;
       case "acked":
         return;
