@@ -70,6 +70,8 @@ export const LIMITS = {
   endpointSeenMax: 65_536,
   /** An endpoint that could not connect to a peer, or lost it, tries again after this time, ms (Broker: 10 s). */
   peerRetryMs: 10_000,
+  /** What a peer may send to an endpoint before that has decided whether it may come in, bytes. */
+  visitorBytesMax: 4 * MIB,
   /** Surveys of one context that are under way. */
   surveysMax: 4_096,
 
@@ -170,12 +172,14 @@ export const LIMITS = {
 
   // Pools (rule 33).
   /** Pool events that a session may have under way, and bytes of them: what follows waits in the session. */
-  poolWindowEvents: 4_096,
+  poolWindowEvents: 2_048,
   poolWindowBytes: 1 * MIB,
   /** How long a pool event waits for a node that is there, ms: longer than it takes to find that one is not. */
   poolWaitMs: 20_000,
   /** How long after a node was not there the next try is made, ms, unless another view comes first. */
   poolRetryMs: 250,
+  /** How often the cluster log is told that a pool is empty, ms. */
+  poolWarnMs: 60_000,
   /** Handled pool events that a router remembers, for senders that ask again. */
   handledMax: 65_536,
 
@@ -282,6 +286,8 @@ export const LIMITS = {
   logSourceBytesMax: 4 * KIB,
   /** Longest stream name, characters. */
   streamNameMax: 128,
+  /** Longest path of a file that is written in chunks, bytes of UTF-8: it becomes part of an R2 key (1,024). */
+  filePathBytesMax: 512,
   /** What a batch may inflate to, bytes for each byte of gzip, once it is past the free part (rule 19; real logs: 30). */
   logBatchRatioMax: 64,
   logBatchRatioFreeBytes: 4 * MIB,

@@ -73,6 +73,7 @@ export class AcceptedPeer implements Peer {
   #status: PeerStatus = "connecting";
   /** Messages that wait for the answer whether the peer may come in. */
   #waiting: Uint8Array[] | undefined;
+  #waitingBytes = 0;
   #wanted: ReadonlySet<Prefix> = new Set();
   #lastChange = 0;
   readonly #changes = new Map<number, () => void>();
@@ -155,10 +156,23 @@ export class AcceptedPeer implements Peer {
 
   #received(message: Uint8Array | string): void {
     if (typeof message === "string") return this.#step((nowMs) => this.#session.receiveText(nowMs));
-    if (this.#waiting !== undefined) return void this.#waiting.push(message);
+    if (this.#waiting !== undefined) return this.#wait(this.#waiting, message);
     if (this.#source === "") return this.#greeted(message);
     if (this.#id !== undefined && message[1] === FRAME.subscribed) return this.#answered(message);
     this.#step((nowMs) => this.#session.receive(message, nowMs));
+  }
+
+  #wait(waiting: Uint8Array[], message: Uint8Array): void {
+    if (this.#hasOverrun) return;
+    waiting.push(message);
+    this.#waitingBytes += message.length;
+    if (!this.#hasOverrun) return;
+    waiting.length = 0;
+    this.close(new FabricError("publisher_too_fast", "too much was sent before it was known who is there"));
+  }
+
+  get #hasOverrun(): boolean {
+    return this.#waitingBytes > LIMITS.visitorBytesMax;
   }
 
   /** The first message says who it is; the session sees it when the peer may come in. */
@@ -190,7 +204,7 @@ export class AcceptedPeer implements Peer {
   #decided(isAccepted: boolean, id: NodeId | undefined, name: string | undefined, source: InstanceId): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    if (this.#status === "disconnected") return;
+    if (this.#status === "disconnected" || this.#hasOverrun) return;
     if (!isAccepted) return this.close(new FabricError("forbidden", "the endpoint does not take this peer"));
     this.#id = id;
     this.#name = name;

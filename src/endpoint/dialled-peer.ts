@@ -6,7 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
-import { FRAME, type Frame, type InstanceId } from "../protocol/frame.ts";
+import { FRAME, type Frame, type Gap, type InstanceId } from "../protocol/frame.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import { parsePrefix, type Prefix, type Topic } from "../protocol/topic.ts";
 import { NativeEngine } from "../sdk/engine.ts";
@@ -40,6 +40,8 @@ export interface PeerOptions {
 
 interface DialledHandlers extends PeerHandlers {
   arrived(peer: DialledPeer, run: EventRun): void;
+  /** Events of it were missed. */
+  missed(peer: DialledPeer, gap: Gap): void;
   /** Whether another connection to this endpoint stands already. */
   isRedundant(peer: DialledPeer, id: NodeId): boolean;
   /** It will not be tried again. */
@@ -68,6 +70,8 @@ export class DialledPeer implements Outbound {
   #wanted: ReadonlySet<Prefix> = new Set();
   readonly #changes = new Map<number, () => void>();
   readonly #flushes: { readonly upTo: number; readonly resolve: () => void }[] = [];
+  /** Whether what was wanted before is in force on this connection: its first confirmation says so. */
+  #isResumed = false;
   #isOver = false;
 
   /** Throws `invalid_uri`, `invalid_topic_key`. */
@@ -196,6 +200,7 @@ export class DialledPeer implements Outbound {
     }
     if (type === FRAME.welcome) this.#welcomed(decodeFrame(message as Uint8Array));
     handlers.received(message);
+    this.#isResumed ||= type === FRAME.subscribed;
     this.#check();
   }
 
@@ -205,6 +210,7 @@ export class DialledPeer implements Outbound {
     this.#id = parseNodeOption(node);
     this.#name = typeof name === "string" ? name : undefined;
     if (!this.isPeered) this.#remote = undefined;
+    this.#isResumed = this.#wanted.size === 0;
     if (this.#id === undefined) this.#remote = new Set((this.#options.send ?? [""]).map(parsePrefix));
     else if (this.#options.handlers.isRedundant(this, this.#id)) this.#leaveRedundant();
   }
@@ -225,7 +231,7 @@ export class DialledPeer implements Outbound {
   /** Peered is who knows what the other side wants, and whose own wants are known. */
   #check(): void {
     if (this.#status !== "connected" || this.#engine.status !== "open") return;
-    if (this.#remote === undefined || this.#changes.size > 0) return;
+    if (this.#remote === undefined || !this.#isResumed || this.#changes.size > 0) return;
     this.#status = "peered";
     this.#options.handlers.peered(this);
   }
@@ -249,6 +255,8 @@ export class DialledPeer implements Outbound {
         return this.#options.handlers.failed(this, event.error);
       case "settled":
         return this.#settled(event.upTo);
+      case "gap":
+        return this.#options.handlers.missed(this, event.gap);
       case "lost":
         return this.#lost();
       case "closed":

@@ -6,6 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { ZEEK_TOPIC_NAMES, type TopicNames } from "../cluster/topic-names.ts";
 import type { FabricEvent } from "../protocol/event.ts";
+import type { Gap } from "../protocol/frame.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import { Handlers } from "../sdk/handlers.ts";
 import { toValue, type Argument } from "../sdk/values.ts";
@@ -48,6 +49,8 @@ export interface EndpointStatuses {
   peer_removed: PeerStatusEvent;
   /** Each of the above. */
   status: PeerStatusEvent;
+  /** Events of a peer were missed, for whatever reason: it was behind, or the connection was lost. */
+  gap: { readonly gap: Gap; readonly peer: PeerInfo };
   error: { readonly code: string; readonly message: string; readonly peer: PeerInfo };
 }
 
@@ -89,6 +92,7 @@ export class Endpoint implements AsyncDisposable {
         const code = error instanceof FabricError ? error.code : "unspecified";
         this.#statuses.emit("error", { code, message: error.message, peer: peer.info });
       },
+      missed: (gap, peer) => this.#statuses.emit("gap", { gap, peer: peer.info }),
       wanted: (_peer, prefixes) => this.logs.announce(prefixes),
     });
   }

@@ -3,6 +3,7 @@
  * of once, however many connections lead to it.
  */
 import { FabricError } from "../base/errors.ts";
+import type { Gap } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import type { AcceptedPeer, Visitor } from "./accepted-peer.ts";
 import { DialledPeer, type PeerOptions } from "./dialled-peer.ts";
@@ -27,6 +28,8 @@ export interface PeeringHandlers {
   failed(error: Error, peer: Peer): void;
   /** A peer has asked for topics under these prefixes. */
   wanted(peer: Peer, prefixes: readonly Prefix[]): void;
+  /** Events of a peer were missed. */
+  missed?(gap: Gap, peer: Peer): void;
   /** A connection stands. */
   stands?(peer: Peer): void;
   /** A connection is over, for good. */
@@ -148,6 +151,7 @@ export class Peerings {
     ...this.#shared,
     arrived: (peer: DialledPeer, run: Parameters<Exchange["arrivedOut"]>[1]): void =>
       this.#exchange.arrivedOut(peer, run),
+    missed: (peer: DialledPeer, gap: Gap): void => this.#handlers.missed?.(gap, peer),
     isRedundant: (peer: DialledPeer, id: NodeId): boolean => this.#isRedundant(peer, id),
     gone: (peer: DialledPeer): void => {
       this.#dialled.delete(peer);

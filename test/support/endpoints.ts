@@ -38,7 +38,7 @@ export class Endpoints implements AsyncDisposable {
 export const place = (): string => `inproc://${++names}`;
 
 /** Resolves with the next status of this type. */
-export function next<K extends "peer_added" | "peer_lost" | "peer_removed" | "error">(
+export function next<K extends "peer_added" | "peer_lost" | "peer_removed" | "gap" | "error">(
   endpoint: Endpoint,
   type: K,
 ) {

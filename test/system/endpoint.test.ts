@@ -1,7 +1,7 @@
 /** Endpoints over real sockets and between processes; the examples; fabrics and plain clients as peers. */
 import { once } from "node:events";
 import { request } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from "node:net";
 import { join as joinPath } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -217,6 +217,60 @@ describe("two processes", () => {
     dialler.unpeer(url);
     expect((await second.done()).status).toBe(0);
   });
+});
+
+/** A place in front of another one, whose connections can be cut. */
+async function relayTo(url: string): Promise<{ url: string; cut(): void; close(): void }> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server = createServer((near) => {
+    const far = connectTcp(Number(new URL(url).port), "127.0.0.1");
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    for (const socket of pair) socket.on("error", () => {}).on("close", () => cutPair(pair));
+    near.pipe(far).pipe(near);
+  }).listen(0, "127.0.0.1");
+  const cutPair = (pair: readonly [Socket, Socket]) => {
+    pairs.delete(pair);
+    for (const socket of pair) socket.destroy();
+  };
+  const cut = () => pairs.forEach(cutPair);
+  await once(server, "listening");
+  const close = () => {
+    server.close();
+    cut();
+  };
+  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close };
+}
+
+test("a cut connection under load: what the dialler had sent arrives once, what the listener had is told as a gap", async () => {
+  await using all = new Endpoints();
+  const [listener, dialler] = [all.make(), all.make()];
+  const [atListener, atDialler] = [new Inbox(listener, "ev", "end"), new Inbox(dialler, "ev", "end")];
+  await Promise.all([listener.subscribe("up/"), dialler.subscribe("down/")]);
+  const relay = await relayTo(await listener.listen(LOOPBACK));
+  await all.dial(dialler, relay.url, { retryMs: 20 });
+  const gap = next(dialler, "gap");
+  const lost = next(dialler, "peer_lost");
+  const back = next(dialler, "peer_added");
+  // Some of it is acknowledged when the connection is cut, some is on its way, some not sent.
+  for (let n = 1; n <= 50_000; n++) dialler.publish("up/x", "ev", count(n), "padding ".repeat(10));
+  await atListener.until(1);
+  listener.publish("down/x", "ev", count(1));
+  await new Promise(setImmediate);
+  relay.cut();
+  await lost;
+  listener.publish("down/x", "ev", count(2));
+  await back;
+  dialler.publish("up/x", "end");
+  listener.publish("down/x", "end");
+  await Promise.all([atListener.until(50_001), atDialler.until(1)]);
+  while (atDialler.events.at(-1)!.name !== "end") await sleep(5);
+  expect(atListener.events.slice(0, -1).map(({ args: [n] }) => n)).toEqual(
+    Array.from({ length: 50_000 }, (_, n) => count(n + 1)),
+  );
+  expect((await gap).gap).toMatchObject({ extent: "exact", reason: "away" });
+  expect(atDialler.firsts).not.toContain(2n);
+  relay.close();
 });
 
 describe("plain clients of an endpoint", () => {

@@ -5,6 +5,7 @@
  * waits for it.
  */
 import { FabricError, type ErrorCode } from "../../base/errors.ts";
+import { isRawWrite } from "../../protocol/raw-write.ts";
 import { parseTopic } from "../../protocol/topic.ts";
 import type { FabricEvent } from "../../protocol/event.ts";
 import { replyTopicOf } from "../../sdk/reply-topic.ts";
@@ -24,7 +25,7 @@ import { Logs } from "./logs.ts";
 import { REPLY_PREFIX, Routes } from "./routes.ts";
 import { Surveys } from "./surveys.ts";
 import { Topics } from "./topics.ts";
-import { isWrite, Writes } from "./writes.ts";
+import { Writes } from "./writes.ts";
 
 /** `bro_context_create`. No flags are known: others than 0 are refused with `invalid_data`. */
 export function createContext(flags = 0, options: { readonly name?: string } = {}): Context {
@@ -122,7 +123,7 @@ export class Context {
 
   #deliver(topic: string, event: FabricEvent, { publisher }: Origin): void {
     if (isLogEvent(event.name)) return this.log.take(topic, event);
-    if (isWrite(event.name)) return this.write.take(topic, event);
+    if (isRawWrite(event.name)) return this.write.take(topic, event);
     const { name, args, metadata } = event;
     const received = new BroEvent(name, timeOf(metadata), args, replyTopicOf(metadata));
     if (!this.#surveys.isAnswer(topic)) return this.event.take(topic, received);

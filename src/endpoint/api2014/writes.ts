@@ -1,15 +1,9 @@
-/**
- * `bro_write`: chunks of files, to all who subscribe to a topic; what a path means is theirs to say. On the wire a chunk is
- * the event `Broker::raw_write(path: string, data: string)`, whose data are bytes.
- */
-import { string, type Value } from "../../data/value.ts";
+/** `bro_write`: chunks of files, to all who subscribe to a topic (protocol/raw-write.ts). */
 import type { FabricEvent } from "../../protocol/event.ts";
+import { parseRawWrite, rawWrite } from "../../protocol/raw-write.ts";
 import { parseTopic } from "../../protocol/topic.ts";
 import { Handled } from "./handled.ts";
 import type { Publishing } from "./parts.ts";
-
-const NAME = "Broker::raw_write";
-const encoder = new TextEncoder();
 
 export type WriteCallback = (
   topic: string,
@@ -18,11 +12,6 @@ export type WriteCallback = (
   data: Uint8Array,
   cookie: unknown,
 ) => void;
-
-/** Whether events of this name are chunks, and so are no events for handlers. */
-export function isWrite(name: string): boolean {
-  return name === NAME;
-}
 
 export class Writes extends Handled<WriteCallback> {
   readonly #options: Publishing;
@@ -38,22 +27,16 @@ export class Writes extends Handled<WriteCallback> {
     return error.attempt(false, () => {
       routes.assertRaisable(topic);
       parseTopic(topic);
-      publish(topic, { name: NAME, args: [string(path), string(data)], metadata: [] });
+      publish(topic, rawWrite(path, data));
       return true;
     });
   }
 
   /** @internal */
-  take(topic: string, { args: [path, content] }: FabricEvent): void {
-    const data = bytesOf(content);
-    if (path?.type !== "string" || typeof path.value !== "string" || data === undefined) return;
-    const { value } = path;
-    this.handlers.call(topic, (callback, cookie) => callback(topic, value, data.length, data, cookie));
+  take(topic: string, event: FabricEvent): void {
+    const write = parseRawWrite(event);
+    if (write === undefined) return;
+    const { path, data } = write;
+    this.handlers.call(topic, (callback, cookie) => callback(topic, path, data.length, data, cookie));
   }
-}
-
-/** Bytes that happen to be UTF-8 are held as text. */
-function bytesOf(content: Value | undefined): Uint8Array | undefined {
-  if (content?.type !== "string") return undefined;
-  return typeof content.value === "string" ? encoder.encode(content.value) : content.value;
 }

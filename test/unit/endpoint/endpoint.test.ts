@@ -57,7 +57,7 @@ describe("[C1] equal peers", () => {
 });
 
 describe("prefixes", () => {
-  test("[A44] bro/events receives /foo and /bar, not bro/misc", async () => {
+  test("[A1][A44][C3] bro/events receives /foo and /bar, not bro/misc", async () => {
     await using all = new Endpoints();
     const [a, b] = await pair(all);
     const inbox = new Inbox(a, "ev");

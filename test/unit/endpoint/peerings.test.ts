@@ -2,6 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { count } from "../../../src/data/value.ts";
 import { Endpoint } from "../../../src/endpoint/endpoint.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
+import { openInproc } from "../../../src/endpoint/inproc.ts";
+import { decodeFrame, encodeFrame } from "../../../src/protocol/frame-codec.ts";
+import { hello } from "../../support/router-rig.ts";
 import { Endpoints, Inbox, join, next, place } from "../../support/endpoints.ts";
 
 describe("statuses", () => {
@@ -140,6 +144,38 @@ describe("who may come in", () => {
   });
 });
 
+describe("while a peer is judged", () => {
+  test.each([
+    ["visitorBytesMax may come", 0, "forbidden"],
+    ["one byte more may not", 1, "publisher_too_fast"],
+  ])("%s", async (_what, extra, code) => {
+    await using all = new Endpoints();
+    const verdict = Promise.withResolvers<boolean>();
+    const url = await all.make().listen(place(), { accept: () => verdict.promise });
+    const closed = Promise.withResolvers<string>();
+    const socket = openInproc(
+      url.replace("inproc://", ""),
+      { url, token: undefined },
+      {
+        opened: () => {
+          socket.send(encodeFrame(hello(1)));
+          for (let left = LIMITS.visitorBytesMax + extra; left > 0; left -= LIMITS.frameBytesMax) {
+            socket.send(new Uint8Array(Math.min(left, LIMITS.frameBytesMax)));
+          }
+        },
+        received: (message) => {
+          const frame = decodeFrame(message as Uint8Array);
+          if (frame.type === "error") closed.resolve(frame.code);
+        },
+        closed: () => closed.resolve("closed without a reason"),
+      },
+    );
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    verdict.resolve(false);
+    expect(await closed.promise).toBe(code);
+  });
+});
+
 describe("places", () => {
   test.each(["tcp://127.0.0.1:9", "127.0.0.1:9", "ipc://x", "inproc://", "ws://"])(
     "[C2] %s is no location",
@@ -189,6 +225,15 @@ describe("several ways to one peer", () => {
     dialler.peer(other, { retryMs: 1 });
     expect((await failed).code).toBe("redundant_connection");
     expect([dialler.peers().length, listener.peers().length]).toEqual([1, 1]);
+  });
+
+  test("an endpoint that dials itself finds that out", async () => {
+    await using all = new Endpoints();
+    const endpoint = all.make();
+    const failed = next(endpoint, "error");
+    endpoint.peer(await endpoint.listen(place()), { retryMs: 1 });
+    expect((await failed).code).toBe("redundant_connection");
+    expect(endpoint.peers()).toEqual([]);
   });
 
   test("when both dial each other one connection stays, and each event comes once", async () => {
