@@ -57,8 +57,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
     super(ctx, env);
     this.#name = ctx.id.name ?? "";
     const layout = deployedLayout(env.LAYOUT);
-    const entry = layout.nodes.find(({ name }) => name === this.#name);
-    this.#scripts = entry === undefined ? [] : scriptsOf(entry);
+    this.#scripts = scriptsOf(layout.nodes, this.#name);
     this.#tables = new ClusterNodeTables(ctx.storage);
     const life = this.#tables.life(this.#fingerprint(), () => ({
       nodeId: crypto.randomUUID(),

@@ -1,14 +1,14 @@
 /** `selvedge flow split|size`: traffic over workers, by flows. Needs no connection. */
 import type { CAC } from "cac";
 import { once } from "node:events";
-import { createReadStream, createWriteStream, mkdirSync, type WriteStream } from "node:fs";
+import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
-import { createGunzip } from "node:zlib";
 import { HrwBalancer } from "../flow/balancer.ts";
 import { ConnLines } from "../flow/conn-lines.ts";
 import { sizeCluster } from "../flow/sizing.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { openLog } from "./open-log.ts";
 import { formatTable } from "./table.ts";
 
 /** Broken lines that are named; more are only counted. */
@@ -56,7 +56,7 @@ async function split(file: string, options: SplitOptions): Promise<number> {
   const lines = new ConnLines();
   let number = 0;
   let broken = 0;
-  for await (const line of createInterface({ input: open(file), crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: openLog(file), crlfDelay: Infinity })) {
     number++;
     const read = lines.read(line);
     if (read.type === "header") await parts.toAll(line);
@@ -66,15 +66,6 @@ async function split(file: string, options: SplitOptions): Promise<number> {
   await parts.end();
   parts.print(options.json ?? false, broken);
   return broken > 0 ? EXIT.partial : EXIT.ok;
-}
-
-/** The bytes of a file; an error of it reaches whoever reads them. */
-function open(file: string): NodeJS.ReadableStream {
-  const source = createReadStream(file);
-  if (!file.endsWith(".gz")) return source;
-  const gunzip = createGunzip();
-  source.on("error", (error) => gunzip.destroy(error));
-  return source.pipe(gunzip);
 }
 
 /** The files of the workers, and what went to each. */

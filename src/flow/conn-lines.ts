@@ -7,13 +7,23 @@ import type { FiveTuple } from "./five-tuple.ts";
 const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17 };
 const PORT_MAX = 65_535;
 const FIELDS = ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"] as const;
-type Field = (typeof FIELDS)[number];
+/** Of conn.log alone; other logs do not have them. */
+const CONN_FIELDS = ["conn_state", "service"] as const;
+type Field = (typeof FIELDS)[number] | (typeof CONN_FIELDS)[number];
+/** How Zeek's TSV writes what is not set. */
+const UNSET = "-";
+
+/** A connection: its flow, seen from the originator; `state` and `service` as in conn.log, "" where there is none. */
+export interface ConnRecord {
+  readonly type: "record";
+  readonly flow: FiveTuple;
+  readonly state: string;
+  readonly service: string;
+}
 
 /** What a line is: a header or comment, which belongs to every part of a file, or a record with its flow. */
 export type ConnLine =
-  | { readonly type: "header" }
-  | { readonly type: "record"; readonly flow: FiveTuple }
-  | { readonly type: "broken"; readonly reason: string };
+  { readonly type: "header" } | ConnRecord | { readonly type: "broken"; readonly reason: string };
 
 /** Reads the lines of one file, TSV or JSON, in order. */
 export class ConnLines {
@@ -25,10 +35,9 @@ export class ConnLines {
       return { type: "header" };
     }
     try {
-      return {
-        type: "record",
-        flow: flowOf(line.startsWith("{") ? jsonFields(line) : this.#tsvFields(line)),
-      };
+      const field = line.startsWith("{") ? jsonFields(line) : this.#tsvFields(line);
+      const [state, service] = [textOf(field("conn_state")), textOf(field("service"))];
+      return { type: "record", flow: flowOf(field), state, service };
     } catch (error) {
       if (error instanceof FabricError) return { type: "broken", reason: error.message };
       throw error;
@@ -50,6 +59,10 @@ function jsonFields(line: string): (field: Field) => unknown {
   } catch {
     throw new FabricError("invalid_data", "it is no JSON");
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" && value !== UNSET ? value : "";
 }
 
 function flowOf(field: (name: Field) => unknown): FiveTuple {

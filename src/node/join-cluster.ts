@@ -9,8 +9,8 @@ import { MemoryNode } from "../script/memory-node.ts";
 import type { Outcome } from "../script/zeek.ts";
 import type { Client } from "../sdk/client.ts";
 import { connect } from "../sdk/connect.ts";
+import { toValue, type Argument } from "../sdk/values.ts";
 import { readSetup } from "./layout.ts";
-import { LogOutbox } from "./log-outbox.ts";
 import { ClientMembership } from "./membership.ts";
 import { NodeSubscriptions } from "./subscriptions.ts";
 
@@ -55,7 +55,6 @@ export class ClusterProcess implements AsyncDisposable {
   readonly #options: JoinOptions;
   readonly #memory = new MemoryNode();
   readonly #membership: ClientMembership;
-  readonly #logs: LogOutbox;
   readonly #subscriptions: NodeSubscriptions;
   readonly #early: (() => void)[] = [];
   readonly #ended = Promise.withResolvers<FabricError | undefined>();
@@ -68,7 +67,6 @@ export class ClusterProcess implements AsyncDisposable {
   constructor(client: Client, options: JoinOptions, nodeType: NodeType) {
     this.#client = client;
     this.#options = options;
-    this.#logs = new LogOutbox(client);
     // An event is consumed when its turn is over: until then its sender keeps it, if it is for one node of a pool.
     this.#subscriptions = new NodeSubscriptions(client, async ({ name, args, metadata }) =>
       this.#input((engine) => engine.receive({ name, args, metadata })),
@@ -103,12 +101,23 @@ export class ClusterProcess implements AsyncDisposable {
     return this.#ended.promise;
   }
 
+  /** Raises an event on this node: its scripts handle it as if one of them had raised it. */
+  raise(name: string, ...args: readonly Argument[]): void {
+    const event = { name, args: args.map(toValue), metadata: [] };
+    void this.#input((engine) => engine.raise(event));
+  }
+
+  /** Resolves when everything that came before is handled, and what the scripts published is acknowledged. */
+  async flush(): Promise<void> {
+    this.#turn();
+    await this.#client.flush();
+  }
+
   /** Raises `zeek_done`, sends what waits, and leaves the cluster. */
   async close(): Promise<void> {
     if (this.#engine !== undefined && this.#client.status !== "closed") {
       this.#engine.done();
       this.#turn();
-      await this.#logs.idle();
     }
     this.#end(undefined);
     await this.#client.close();
@@ -149,7 +158,7 @@ export class ClusterProcess implements AsyncDisposable {
         );
       case "log":
         this.#options.logged?.(effect.stream, effect.line);
-        return this.#logs.add(effect.stream, effect.line);
+        return this.#attempt(() => this.#client.logs.write(effect.stream, effect.record));
       case "subscribe":
         return void this.#subscriptions.add(effect.prefix).catch((error: unknown) => this.#warn(error));
       case "unsubscribe":
@@ -190,7 +199,6 @@ export class ClusterProcess implements AsyncDisposable {
   #end(error: FabricError | undefined): void {
     clearTimeout(this.#timer);
     this.#membership.close();
-    this.#logs.close();
     this.#ended.resolve(error);
     if (error !== undefined) this.#client.abort();
   }

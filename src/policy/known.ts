@@ -1,6 +1,6 @@
 /**
  * Things that the whole cluster knows: the worker that sees one first says so to the proxy that has it by HRW, which
- * logs it once and tells all workers. Source: Zeek's known-hosts and known-services scripts.
+ * logs it once and tells all workers, and the other proxies, which may have it one day. Source: Zeek's known-hosts and known-services scripts.
  */
 import type { Value } from "../data/value.ts";
 import type { Script } from "../script/define.ts";
@@ -13,7 +13,7 @@ import { textOf } from "./text.ts";
 export interface Known {
   /** Names the script and the log stream. */
   readonly stream: string;
-  /** `found` goes to a proxy, `add` from it to the workers: one thing, or those that a new worker does not know yet. */
+  /** `found` goes to a proxy, `add` from it to all others: one thing, or those that a new node does not know yet. */
   readonly found: string;
   readonly add: string;
   /** Raises `seen` for what this worker has seen. */
@@ -22,9 +22,11 @@ export interface Known {
   record(thing: Value): Readonly<Record<string, Argument>>;
 }
 
-/** Things that one event tells a worker that has just come. */
+/** Things that one event tells a node that has just come. */
 const ADD_AT_ONCE = 500;
 const PREFIX = "known/";
+/** Who is told what is known. */
+const TOLD = ["WORKER", "PROXY"] as const;
 
 export function knownScript(known: Known): Script {
   return defineScript(known.stream, (zeek) => {
@@ -42,7 +44,7 @@ export function knownScript(known: Known): Script {
       (key, thing) => {
         if (!learn(textOf(key), thing)) return;
         zeek.log(known.stream, { ts: zeek.networkTime(), ...known.record(thing) });
-        zeek.publish(zeek.classTopic("WORKER"), known.add, [[key, thing]]);
+        for (const type of TOLD) zeek.publish(zeek.classTopic(type), known.add, [[key, thing]]);
       },
       { types: ["string", "any"] },
     );
@@ -59,7 +61,7 @@ export function knownScript(known: Known): Script {
     );
     zeek.on("Cluster::node_up", (name, id) => {
       const node = zeek.nodes.get(textOf(name));
-      if (zeek.localNodeType() !== "PROXY" || node?.nodeType !== "WORKER") return;
+      if (zeek.localNodeType() !== "PROXY" || !TOLD.some((type) => type === node?.nodeType)) return;
       const all = zeek.state
         .entries(PREFIX)
         .map(([key, thing]) => [key.slice(PREFIX.length), thing] as const);

@@ -91,6 +91,11 @@ export class ScriptEngine {
     else this.#inbox.push({ event, isRemote: true });
   }
 
+  /** An event that happens on this node: for programs that watch something and let scripts decide about it. */
+  raise(event: FabricEvent): void {
+    this.#inbox.push({ event, isRemote: false });
+  }
+
   /** A view of Membership, as who came and who went since the one before. */
   view(id: ViewId, change: ViewChange): void {
     const { down, up } = this.#core.cluster.take(id, change);
@@ -115,7 +120,7 @@ export class ScriptEngine {
 
   /** The node ends: `zeek_done` is raised in the next turn, which should be the last. */
   done(): void {
-    this.#inbox.push({ event: { name: DONE, args: [], metadata: [] }, isRemote: false });
+    this.raise({ name: DONE, args: [], metadata: [] });
   }
 
   /** Works on everything that has come and is due. The first turn of a life begins with `zeek_init`. */
@@ -199,7 +204,7 @@ export class ScriptEngine {
   }
 
   #local(name: string, life: NodeLife): void {
-    this.#inbox.push({ event: eventOf(name, life), isRemote: false });
+    this.raise(eventOf(name, life));
   }
 }
 

@@ -26,7 +26,7 @@ const keeper = defineScript("keeper", (zeek) => {
   });
 });
 
-Object.assign(scripts, { byType: { MANAGER: [managerRelay, keeper], PROXY: [keeper] }, byName: {} });
+Object.assign(scripts, { byType: { MANAGER: [managerRelay, keeper], PROXY: [keeper] }, withWorkers: {} });
 
 export * from "../../src/index.ts";
 export { default } from "../../src/index.ts";

@@ -221,13 +221,15 @@ describe("connection records", () => {
 
   test("in JSON and in TSV are the same flow", () => {
     const json = new ConnLines().read(
-      '{"id.orig_h":"10.0.0.1","id.orig_p":1000,"id.resp_h":"10.0.0.2","id.resp_p":80,"proto":"tcp"}',
+      '{"id.orig_h":"10.0.0.1","id.orig_p":1000,"id.resp_h":"10.0.0.2","id.resp_p":80,"proto":"tcp","conn_state":"SF","service":"http"}',
     );
     const tsv = new ConnLines();
     tsv.read("#separator \\x09");
-    tsv.read("#fields\tproto\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p");
-    const expected = { type: "record", flow: flow("10.0.0.1", 1_000, "10.0.0.2", 80) };
-    expect([json, tsv.read("tcp\t10.0.0.1\t1000\t10.0.0.2\t80")]).toEqual([expected, expected]);
+    tsv.read("#fields\tproto\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tconn_state\tservice");
+    const read = ["SF\thttp", "SF\t-"].map((end) => tsv.read(`tcp\t10.0.0.1\t1000\t10.0.0.2\t80\t${end}`));
+    const of = { type: "record", flow: flow("10.0.0.1", 1_000, "10.0.0.2", 80), state: "SF" };
+    const expected = { ...of, service: "http" };
+    expect([json, ...read]).toEqual([expected, expected, { ...of, service: "" }]);
   });
 
   test.each([

@@ -54,7 +54,7 @@ describe("known hosts and services", () => {
     const hosts = Array.from({ length: 40 }, (_, i) => `10.1.0.${i}`);
     feed(all, "worker-1", ...hosts.map((host) => conn(host, "10.9.9.9")));
     const told = ["proxy-1", "proxy-2"].map(
-      (proxy) => all.node(proxy).published.filter(({ event }) => event.name === "Known::hosts_add").length,
+      (proxy) => all.node(proxy).published.filter(({ topic }) => topic === "zeek/cluster/worker").length,
     );
     expect(told.reduce((sum, n) => sum + n)).toBe(41);
     expect(Math.min(...told)).toBeGreaterThan(5);
@@ -77,6 +77,25 @@ describe("known hosts and services", () => {
     expect(
       ["10.0.0.1", "10.0.0.2", "10.0.0.5", "10.0.0.6"].map((host) => known(all.node("worker-2"), host)),
     ).toEqual([1, 1, 1, 1]);
+  });
+
+  test("a proxy that comes back without a memory does not log again what is known", () => {
+    const all = cluster(knownHosts);
+    const hosts = Array.from({ length: 20 }, (_, i) => `10.1.0.${i}`);
+    feed(all, "worker-1", ...hosts.slice(0, 10).map((host) => conn(host, "10.9.9.9")));
+    const before = logsOf(all, "known_hosts").length;
+    const gone = all.node("proxy-2");
+    all.down("proxy-2");
+    feed(all, "worker-1", ...hosts.slice(10).map((host) => conn(host, "10.9.9.9")));
+    all.up("proxy-2", gone);
+    // A worker that has not been told yet asks again.
+    for (const host of [...hosts, "10.9.9.9"]) {
+      const args: Value[] = [string(host), addr(host)];
+      all.node("proxy-2").engine.receive({ name: "Known::host_found", args, metadata: [] });
+    }
+    all.settle();
+    expect(before).toBe(11);
+    expect(all.node("proxy-2").logs.filter(({ stream }) => stream === "known_hosts")).toEqual([]);
   });
 
   test("services by host and port, with Zeek's columns", () => {
