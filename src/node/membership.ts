@@ -79,6 +79,9 @@ export class ClientMembership {
         if (typeof taken === "object") this.#ports.changed(frame.id, taken);
         return this.#viewing.resolve();
       }
+      case "handled":
+      case "unhandled":
+        return;
       case "error": {
         const error = new FabricError(isErrorCode(frame.code) ? frame.code : "unavailable", frame.message);
         this.#joining.reject(error);

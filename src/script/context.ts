@@ -4,6 +4,7 @@ import type { NodeType } from "../cluster/node.ts";
 import type { PoolEntry } from "../cluster/pool-spec.ts";
 import { classTopic, nodeTopic, nodeidTopic } from "../cluster/topic-names.ts";
 import { timestamp, type TimestampValue, type Value } from "../data/value.ts";
+import { logPath } from "../cluster/log-topic.ts";
 import { parseStreamName } from "../logs/stream-name.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import { parseTopic, textOf } from "../protocol/topic.ts";
@@ -110,7 +111,7 @@ export class ScriptContext implements Zeek {
 
   log(stream: string, record: Readonly<Record<string, Argument>>): boolean {
     this.#core.turn.acting("log");
-    return this.#accepts(() => this.#core.turn.log(parseStreamName(stream), record));
+    return this.#accepts(() => this.#core.turn.log(parseStreamName(logPath(stream)), record));
   }
 
   clusterLog(message: string): void {

@@ -2,6 +2,7 @@
 import type { StreamName } from "../logs/stream-name.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
+import type { LogRecord } from "./log-line.ts";
 
 /** An event that is due at a time, ms since 1970. */
 export interface ScheduledEvent {
@@ -72,7 +73,13 @@ export interface ScriptReport {
 export type ScriptEffect =
   | { readonly type: "persist"; readonly change: ScriptChange }
   | { readonly type: "publish"; readonly topic: Topic; readonly event: FabricEvent }
-  | { readonly type: "log"; readonly stream: StreamName; readonly line: string }
+  /** `line` is the record as Zeek's JSON. */
+  | {
+      readonly type: "log";
+      readonly stream: StreamName;
+      readonly record: LogRecord;
+      readonly line: string;
+    }
   | { readonly type: "subscribe"; readonly prefix: Prefix }
   | { readonly type: "unsubscribe"; readonly prefix: Prefix }
   /** Start it, and answer with `answered`. */

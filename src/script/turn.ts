@@ -94,7 +94,7 @@ export class Turn {
   }
 
   log(stream: StreamName, record: LogRecord): void {
-    this.add({ type: "log", stream, line: logLine(record) });
+    this.add({ type: "log", stream, record, line: logLine(record) });
   }
 
   #stamp(): LogRecord {

@@ -89,7 +89,7 @@ export interface Zeek {
    * `LIMITS.scriptWhenMsMax`). The node stays awake meanwhile; when it crashes, the callback is gone, and that is reported.
    */
   when<T>(operation: () => Promise<T>, timeoutMs: number, callback: (outcome: Outcome<T>) => void): void;
-  /** Writes a record to a log stream. Fields that are null are left out. False, with a warning, when refused. */
+  /** Writes a record to a log stream: `scan`, or by Zeek's id `Scan::LOG`. Fields that are null are left out. False, with a warning, when refused. */
   log(stream: string, record: Readonly<Record<string, Argument>>): boolean;
   /** Writes to the cluster log, under the name of this node. */
   clusterLog(message: string): void;

@@ -158,7 +158,7 @@ describe("logs", () => {
   it("[E32] writes Zeek's JSON, and the cluster log under the node's name", () => {
     const node = nodeWith((zeek) => {
       zeek.on("zeek_init", () => {
-        zeek.log("scans", {
+        zeek.log("Scans::LOG", {
           ts: timestamp(1_700_000_000_123_456_789n),
           host: addr("10.0.0.1"),
           n: count(2n ** 63n),
