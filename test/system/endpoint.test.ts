@@ -289,6 +289,25 @@ describe("plain clients of an endpoint", () => {
     expect((await stream.next()).value).toMatchObject({ topic: "out/x", name: "ev", args: [count(1)] });
   });
 
+  test("what one sends again after a cut is handled once", async () => {
+    await using all = new Endpoints();
+    const endpoint = all.make();
+    const inbox = new Inbox(endpoint, "ev", "end");
+    await endpoint.subscribe("t/");
+    const relay = await relayTo(await endpoint.listen(LOOPBACK));
+    await using client = await connect(relay.url);
+    const total = 30_000;
+    for (let n = 1; n <= total; n++) client.publish("t/x", "ev", [count(n), "padding ".repeat(10)]);
+    await inbox.until(1);
+    relay.cut();
+    client.publish("t/x", "end");
+    while (inbox.events.at(-1)!.name !== "end") await inbox.until(inbox.events.length + 1);
+    expect(inbox.events.slice(0, -1).map(({ args: [n] }) => n)).toEqual(
+      Array.from({ length: total }, (_, n) => count(n + 1)),
+    );
+    relay.close();
+  });
+
   test("one is not sent its own events back by an endpoint that forwards", async () => {
     await using all = new Endpoints();
     const hub = all.make({ forwardMessages: true });
