@@ -12,6 +12,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Text for standard input, which then ends. */
   readonly input?: string;
+  /** By default that of this repository. */
+  readonly cwd?: string;
 }
 
 export interface CliResult {
@@ -39,7 +41,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
 export function startNode(file: string, args: readonly string[], options: CliOptions = {}): CliProcess {
   const { SELVEDGE_KEY: _key, SELVEDGE_TOKEN: _token, SELVEDGE_URL: _url, ...inherited } = process.env;
   const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [file, ...args], {
-    cwd: PACKAGE_ROOT,
+    cwd: options.cwd ?? PACKAGE_ROOT,
     env: { ...inherited, ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
   });
