@@ -305,6 +305,7 @@ describe("plain clients of an endpoint", () => {
     expect(inbox.events.slice(0, -1).map(({ args: [n] }) => n)).toEqual(
       Array.from({ length: total }, (_, n) => count(n + 1)),
     );
+    await client.close();
     relay.close();
   });
 
