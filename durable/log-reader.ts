@@ -4,6 +4,7 @@
  * buffered batches, so a number is a cursor that stays true while batches move to R2.
  */
 import { LIMITS } from "../src/base/limits.ts";
+import { partTime } from "../src/logs/file-stream.ts";
 import { offsetAfter } from "../src/logs/object-plan.ts";
 import type { LogTables, StoredObject } from "./log-tables.ts";
 import { parseObject } from "./log-tables.ts";
@@ -16,6 +17,8 @@ export interface ManifestEntry {
   readonly key: string | null;
   /** Start of the hour of acceptance, ms since 1970. */
   readonly hourMs: number;
+  /** When the first batch was accepted, ms since 1970; of an object of log records, `hourMs`. */
+  readonly sinceMs: number;
   readonly first: number;
   readonly last: number;
   readonly batches: number;
@@ -139,8 +142,8 @@ export class LogReader {
 
   #loose(stream: string, after: number): ManifestEntry[] {
     const rows = this.#tables.sql.exec(
-      `SELECT hour_ms, min(id) AS first, max(id) AS last, count(*) AS batches, sum(records) AS records,
-         sum(length) AS bytes
+      `SELECT hour_ms, min(received_ms) AS since_ms, min(id) AS first, max(id) AS last, count(*) AS batches,
+         sum(records) AS records, sum(length) AS bytes
        FROM batches WHERE stream = ? AND id > ? GROUP BY hour_ms ORDER BY first`,
       stream,
       after,
@@ -149,6 +152,7 @@ export class LogReader {
       stream,
       key: null,
       hourMs: int(row, "hour_ms"),
+      sinceMs: int(row, "since_ms"),
       first: int(row, "first"),
       last: int(row, "last"),
       batches: int(row, "batches"),
@@ -186,6 +190,7 @@ function objectEntry({ stream, key, hourMs, first, last, members, records, lengt
     stream,
     key,
     hourMs,
+    sinceMs: partTime(key) ?? hourMs,
     first,
     last,
     batches: members.length,

@@ -9,7 +9,7 @@ import { assert } from "../src/base/assert.ts";
 import type { BufferedBatch } from "../src/logs/batch-buffer.ts";
 import { NO_OVERRIDE, type LoggerCommit, type LoggerOverride, type LoggerState } from "../src/logs/logger.ts";
 import type { Member, ObjectPlan } from "../src/logs/object-plan.ts";
-import { parseStreamName } from "../src/logs/stream-name.ts";
+import { parseBatchStream } from "../src/logs/file-stream.ts";
 import type { WriterMark } from "../src/logs/writer-marks.ts";
 import { fromBytes, toBytes } from "../src/protocol/topic.ts";
 import { all, blob, int, isNull, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
@@ -190,7 +190,7 @@ export class LogTables {
 
 export function parseObject(row: Row): StoredObject {
   return {
-    stream: parseStreamName(text(row, "stream")),
+    stream: parseBatchStream(text(row, "stream")),
     first: int(row, "first"),
     last: int(row, "last"),
     done: int(row, "done") === 1,
@@ -211,7 +211,7 @@ function parseMembers(json: string): Member[] {
 function parseBatch(row: Row): BufferedBatch {
   return {
     id: int(row, "id"),
-    stream: parseStreamName(text(row, "stream")),
+    stream: parseBatchStream(text(row, "stream")),
     hourMs: int(row, "hour_ms"),
     receivedMs: int(row, "received_ms"),
     records: int(row, "records"),

@@ -14,7 +14,7 @@ import {
   type LoggerTurn,
 } from "../src/logs/logger.ts";
 import { objectMetadata, type ObjectPlan } from "../src/logs/object-plan.ts";
-import { parseStreamName } from "../src/logs/stream-name.ts";
+import { isFileStream, parseBatchStream } from "../src/logs/file-stream.ts";
 import { decodeFrame, encodeFrame } from "../src/protocol/frame-codec.ts";
 import type { Frame, FrameOf } from "../src/protocol/frame.ts";
 import { negotiateVersion } from "../src/protocol/handshake.ts";
@@ -146,7 +146,7 @@ export class LogWriter extends DurableObject<ObjectEnv> {
    * did not make it in time.
    */
   async flush(streams: readonly string[]): Promise<{ readonly pending: number }> {
-    const names = streams.length === 0 ? [undefined] : streams.map(parseStreamName);
+    const names = streams.length === 0 ? [undefined] : streams.map(parseBatchStream);
     for (const stream of names) this.#inbox.push({ type: "flush", stream });
     const turn = this.#turn();
     const keys = new Set(names.flatMap((name) => this.#logger.planned(name)));
@@ -261,7 +261,9 @@ export class LogWriter extends DurableObject<ObjectEnv> {
       const { bytes, hash } = this.#tables.objectBytes(plan);
       await this.env.LOGS.put(plan.key, bytes, {
         sha256: hash,
-        httpMetadata: { contentType: "application/gzip" },
+        httpMetadata: {
+          contentType: isFileStream(plan.stream) ? "application/octet-stream" : "application/gzip",
+        },
         customMetadata: objectMetadata(plan),
       });
       return true;

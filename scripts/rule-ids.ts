@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
 /** `R17`, `§2.3`, `N-4`. The rows of the checklist, as `[A26]`, have other letters. */
-const ID = /(?<![\w.-])(?:§[1-8](?:\.\d+)?|R\d+|[NTKHM]-\d+)(?![\w.-]*[\w-])/g;
+const ID = /(?<![\w.-])(?:§[1-8](?:\.\d+)?|R\d+|[NTKHML]-\d+)(?![\w.-]*[\w-])/g;
 /** A string of a test's source that begins with an id: a title, or the part of one that stands in a table. */
-const TITLE = /(["'`])(\[?(?:§[1-8]|R\d|[NTKHM]-\d)[^\n]*)\1/g;
+const TITLE = /(["'`])(\[?(?:§[1-8]|R\d|[NTKHML]-\d)[^\n]*)\1/g;
 
 /** Every id that PROTOCOL.md defines, in its order: a bold one. Throws when one is defined twice. */
 export function definedIds(protocol = readFileSync(join(ROOT, "PROTOCOL.md"), "utf8")): readonly string[] {

@@ -331,6 +331,8 @@ export const LIMITS = {
   // The native client.
   /** What a client's publishes may hold in memory until they are acknowledged, bytes. */
   clientBufferBytesMax: 64 * MIB,
+  /** Events for nodes of pools that a client may have under way, bytes: what its session takes at once. */
+  clientPoolWindowBytes: 8 * MIB,
   /** Back-off of a lost connection, ms: first try, factor 2, last; half of each is chance. */
   reconnectMs: 100,
   reconnectMaxMs: 10_000,

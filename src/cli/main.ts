@@ -3,6 +3,7 @@
 import { cac } from "cac";
 import { registerCluster } from "./cluster.ts";
 import { EXIT, UsageError, reportError } from "./exit.ts";
+import { registerFiles } from "./files.ts";
 import { registerFlow } from "./flow.ts";
 import { registerLedger } from "./ledger.ts";
 import { registerLogs } from "./logs.ts";
@@ -17,7 +18,7 @@ import { registerToken } from "./token.ts";
 import { VERSION } from "./version.ts";
 
 /** Commands of two words; cac knows commands of one, so their words are joined before it looks. */
-const GROUPS = new Set(["cluster", "flow", "logs", "token"]);
+const GROUPS = new Set(["cluster", "files", "flow", "logs", "token"]);
 
 /** cac says "(default: true)" behind every `--no-…`, which reads as if the thing were off. */
 function withoutNegatedDefaults(sections: { title?: string; body: string }[]): typeof sections {
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
   registerPeer(cli);
   registerShip(cli);
   registerLogs(cli);
+  registerFiles(cli);
   registerCluster(cli);
   registerLedger(cli);
   registerFlow(cli);

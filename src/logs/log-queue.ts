@@ -93,6 +93,12 @@ export class LogQueue {
     };
   }
 
+  /** Whether the frame answers what `next` says: another writer's may come over the same connection. */
+  isAnswer(frame: Frame): frame is FrameOf<"logAck" | "logRefused"> {
+    const isAnswer = frame.type === "logAck" || frame.type === "logRefused";
+    return isAnswer && frame.writer === this.#life.writer && frame.logger === this.#batches[0]?.logger;
+  }
+
   /**
    * The answer to `next`. A refusal moves what is queued to another logger or to a new life; `unavailable` waits.
    * @param newLife Used when no logger knows this writer any more: its marks have expired, or its storage is another's.

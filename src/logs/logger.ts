@@ -7,11 +7,12 @@ import type { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Frame, FrameOf, InstanceId, LogBatchFrame } from "../protocol/frame.ts";
 import { BatchBuffer, type BufferedBatch } from "./batch-buffer.ts";
+import { isBatchStream } from "./file-stream.ts";
 import { hourOf } from "./object-key.ts";
 import { planObject, type ObjectPlan } from "./object-plan.ts";
 import { PutQueue } from "./put-queue.ts";
 import { isSourceTooLong } from "./source-name.ts";
-import { isStreamName, type StreamName } from "./stream-name.ts";
+import type { StreamName } from "./stream-name.ts";
 import { WriterMarks, type Judgement, type WriterMark } from "./writer-marks.ts";
 
 /** What came in. `from` is the driver's name for the trunk, handed back with the reply. */
@@ -234,7 +235,7 @@ export class Logger<From> {
   /** Why the batch is not taken, or undefined. */
   #refusal(frame: LogBatchFrame, judged: Judgement): Reason | undefined {
     if (judged.verdict === "refused") return judged;
-    if (!isStreamName(frame.stream)) return { code: "invalid_data", message: "stream name is not allowed" };
+    if (!isBatchStream(frame.stream)) return { code: "invalid_data", message: "stream name is not allowed" };
     if (isSourceTooLong(frame.range)) {
       return { code: "too_large", message: `range.source has more than ${LIMITS.logSourceBytesMax} bytes` };
     }

@@ -2,10 +2,11 @@
 import { assert } from "../base/assert.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { BufferedBatch } from "./batch-buffer.ts";
+import { isFileStream, partKey } from "./file-stream.ts";
 import { objectKey } from "./object-key.ts";
 import type { StreamName } from "./stream-name.ts";
 
-/** One gzip member of an object: one batch as it was sent. */
+/** One gzip member of an object, or a chunk of a file's part: one batch as it was sent. */
 export interface Member {
   readonly id: number;
   /** Bytes; the offset is the sum of the lengths before it. */
@@ -35,9 +36,10 @@ export function planObject(logger: string, run: readonly BufferedBatch[]): Objec
     run.every((b) => b.stream === first.stream && b.hourMs === first.hourMs),
     "a plan has one stream and one hour",
   );
-  const { stream, hourMs } = first;
+  const { stream, hourMs, receivedMs: sinceMs } = first;
+  const name = { stream, hourMs, sinceMs, logger, first: first.id, last: last.id };
   return {
-    key: objectKey({ stream, hourMs, logger, first: first.id, last: last.id }),
+    key: isFileStream(stream) ? partKey(name) : objectKey(name),
     stream,
     hourMs,
     first: first.id,

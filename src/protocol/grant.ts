@@ -6,7 +6,7 @@ export interface Grant {
   readonly publish: readonly Prefix[];
   /** Prefixes that extend these may be subscribed. */
   readonly subscribe: readonly Prefix[];
-  /** Log streams that may be written and read; "*" stands for all. */
+  /** Log streams that may be written and read; "*" stands for all, `files/…` for files whose paths begin so. */
   readonly logs: readonly string[];
   /** Name and type of the node that the token speaks for, if any. */
   readonly name: string | undefined;
@@ -27,7 +27,11 @@ export function maySubscribe(grant: Grant, prefix: Prefix): boolean {
   return grant.subscribe.some((granted) => prefix.startsWith(granted));
 }
 
-/** Whether the peer may write and read the stream. */
+/** Where names of files' streams begin: no log stream has a slash in its name. */
+export const FILE_STREAMS = "files/";
+
+/** Whether the peer may write and read the stream: a log stream, or a file below a path that is granted. */
 export function mayLog(grant: Grant, stream: string): boolean {
-  return grant.logs.includes("*") || grant.logs.includes(stream);
+  const isAbove = (entry: string) => entry.startsWith(FILE_STREAMS) && stream.startsWith(entry);
+  return grant.logs.some((entry) => entry === "*" || entry === stream || isAbove(entry));
 }

@@ -125,7 +125,7 @@ export class LogStreams {
     this.#delivery = new LogDelivery(port);
     port.on("welcome", (welcome) => this.#greeted(welcome));
     port.on("member", (frame) => this.#heard(frame));
-    port.on("close", () => this.#close());
+    port.on("close", () => clearTimeout(this.#timer));
   }
 
   /** Records that went nowhere: they were refused for good. `flush` says why. */
@@ -238,11 +238,6 @@ export class LogStreams {
     } catch (error) {
       this.#failure ??= error;
     }
-  }
-
-  #close(): void {
-    clearTimeout(this.#timer);
-    this.#delivery.close();
   }
 
   #greeted(welcome: Welcome): void {

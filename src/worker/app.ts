@@ -6,6 +6,7 @@ import type { Grant } from "../protocol/grant.ts";
 import { authenticate, challengeOf } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
 import { applyLayout, changeLogger, showLayout } from "./layout-routes.ts";
+import { listFiles, readFile } from "./files-routes.ts";
 import { flushLogs, listLogs, readLogRecords, statLogs } from "./logs-routes.ts";
 import { askToLeave } from "./leave-route.ts";
 import { showLedger } from "./ledger-route.ts";
@@ -35,6 +36,8 @@ app.get("/v1/logs", (c) => listLogs(c.env, c.var.grant));
 app.get("/v1/logs/stat", (c) => statLogs(c.env, c.var.grant));
 app.get("/v1/logs/:stream/records", (c) => readLogRecords(c.env, c.var.grant, c.req.param("stream")));
 app.post("/v1/logs/flush", (c) => flushLogs(c.env, c.var.grant, c.req.queries("stream") ?? []));
+app.get("/v1/files", (c) => listFiles(c.env, c.var.grant));
+app.get("/v1/files/*", (c) => readFile(c.env, c.var.grant, c.req.path.slice("/v1/files/".length)));
 app.post("/v1/publish", (c) => publishEvents(c.env, c.var.grant, c.req.raw));
 
 app.get("/v1/ledger", (c) => showLedger(c.env, c.var.grant));

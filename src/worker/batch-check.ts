@@ -1,10 +1,10 @@
-/** Is a log batch what it claims to be? Inflates it once, in the session, before a logger is asked (rule 19). */
+/** Is a batch what it claims to be? Inflates one of a log once, in the session, before a logger is asked (rule 19). */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { isFileStream, parseBatchStream } from "../logs/file-stream.ts";
 import { isSourceTooLong } from "../logs/source-name.ts";
-import { parseStreamName } from "../logs/stream-name.ts";
 import type { LogBatchFrame } from "../protocol/frame.ts";
 
 const LF = 0x0a;
@@ -18,7 +18,7 @@ const SENTINEL = gzipSync(new Uint8Array([0]));
 
 /** Throws `invalid_data`, `too_large` or `invalid_batch`. Cost: one inflation and one hash. */
 export function checkBatch(frame: LogBatchFrame): void {
-  parseStreamName(frame.stream);
+  const stream = parseBatchStream(frame.stream);
   const { bytes, hash, records, range } = frame;
   if (isSourceTooLong(range)) {
     throw new FabricError("too_large", `range.source has more than ${LIMITS.logSourceBytesMax} bytes`);
@@ -36,7 +36,9 @@ export function checkBatch(frame: LogBatchFrame): void {
     );
   }
   if (!createHash("sha256").update(bytes).digest().equals(hash)) invalid("its hash is not that of its bytes");
-  checkRecords(inflate(bytes), records);
+  // A chunk of a file is what its writer says.
+  if (!isFileStream(stream)) checkRecords(inflate(bytes), records);
+  else if (records !== 1) invalid("a chunk of a file is one record");
 }
 
 /** Bytes that a batch of this size may inflate to. */

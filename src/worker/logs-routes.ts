@@ -4,12 +4,10 @@
  */
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { isFileStream, parseBatchStream } from "../logs/file-stream.ts";
 import { parseStreamName } from "../logs/stream-name.ts";
 import { mayLog, type Grant } from "../protocol/grant.ts";
-import { deployedLayout } from "../site/deployed.ts";
-import type { FabricEnv } from "./env.ts";
-
-type LogEnv = Pick<FabricEnv, "LOGGER" | "LOGS" | "LAYOUT">;
+import { ask, batchBytes, jsonLines, loggers, streamed, type LogEnv } from "./log-reading.ts";
 
 /**
  * `GET /v1/logs`: a JSON array with one object for each R2 object and each run of buffered batches of the streams that
@@ -18,7 +16,7 @@ type LogEnv = Pick<FabricEnv, "LOGGER" | "LOGS" | "LAYOUT">;
  */
 export function listLogs(env: LogEnv, grant: Grant): Response {
   const encoder = new TextEncoder();
-  return stream(jsonLines(env, grant), "application/json", (line) => encoder.encode(line));
+  return streamed(jsonLines(entries(env, grant)), "application/json", (line) => encoder.encode(line));
 }
 
 /**
@@ -39,7 +37,7 @@ export async function readLogRecords(env: LogEnv, grant: Grant, name: string): P
   const pieces = records(env, streamName, marks);
   const first = await pieces.next();
   if (first.done === true) throw new FabricError("not_found", `no records of stream ${streamName}`);
-  return stream(after(first.value, pieces), "application/gzip", (bytes) => bytes);
+  return streamed(after(first.value, pieces), "application/gzip", (bytes) => bytes);
 }
 
 /** `GET /v1/logs/stat`: a JSON array with the figures of each logger (LoggerStat). Throws `forbidden`. */
@@ -57,7 +55,7 @@ export async function statLogs(env: LogEnv, grant: Grant): Promise<Response> {
  * when R2 did not take all in time; the loggers go on trying.
  */
 export async function flushLogs(env: LogEnv, grant: Grant, streams: readonly string[]): Promise<Response> {
-  const names = [...new Set(streams)].map(parseStreamName);
+  const names = [...new Set(streams)].map(parseBatchStream);
   if (names.length > LIMITS.flushStreamsMax) {
     throw new FabricError("too_many", `at most ${LIMITS.flushStreamsMax} streams are flushed at once`);
   }
@@ -71,40 +69,19 @@ export async function flushLogs(env: LogEnv, grant: Grant, streams: readonly str
   return Response.json({ pending });
 }
 
-function loggers(env: LogEnv): string[] {
-  return deployedLayout(env.LAYOUT).loggers.map(({ name }) => name);
-}
-
-/** Asks a logger. Throws `unavailable` when the object fails or restarts meanwhile: it is there again at once. */
-async function ask<T>(
-  env: LogEnv,
-  logger: string,
-  question: (stub: ReturnType<LogEnv["LOGGER"]["getByName"]>) => Promise<T>,
-): Promise<T> {
-  try {
-    return await question(env.LOGGER.getByName(logger));
-  } catch (cause) {
-    throw new FabricError("unavailable", `logger ${logger} did not answer`, { cause });
-  }
-}
-
-async function* jsonLines(env: LogEnv, grant: Grant): AsyncGenerator<string> {
-  let separator = "[";
+async function* entries(env: LogEnv, grant: Grant): AsyncGenerator<object> {
   for (const logger of loggers(env)) {
     let from: { stream: string; after: number } | undefined;
     do {
       using page = await ask(env, logger, async (stub) => stub.manifest(undefined, from));
       for (const { stream: name, key, records: count, bytes, batches, buffered, hourMs } of page.entries) {
-        if (!mayLog(grant, name)) continue;
+        if (isFileStream(name) || !mayLog(grant, name)) continue;
         const hour = new Date(hourMs).toISOString();
-        const line = { stream: name, key, logger, records: count, bytes, batches, buffered, hour };
-        yield `${separator}${JSON.stringify(line)}`;
-        separator = ",\n";
+        yield { stream: name, key, logger, records: count, bytes, batches, buffered, hour };
       }
       from = page.next === undefined ? undefined : { ...page.next };
     } while (from !== undefined);
   }
-  yield separator === "[" ? "[]\n" : "]\n";
 }
 
 async function* records(
@@ -112,45 +89,10 @@ async function* records(
   name: string,
   marks: readonly { logger: string; upTo: number }[],
 ): AsyncGenerator<Uint8Array> {
-  for (const { logger, upTo } of marks) {
-    let after = 0;
-    for (;;) {
-      using units = await ask(env, logger, async (stub) => stub.read(name, after, upTo));
-      if (units.length === 0) break;
-      for (const unit of units) {
-        if (unit.type === "batches") yield unit.bytes;
-        else yield* objectBytes(env, unit);
-        after = unit.last;
-      }
-    }
-  }
-}
-
-async function* objectBytes(
-  env: LogEnv,
-  { key, offset, length }: { key: string; offset: number; length: number },
-): AsyncGenerator<Uint8Array> {
-  const object = await env.LOGS.get(key, { range: { offset, length } });
-  if (object === null) throw new FabricError("backend_failure", `${key} is in the manifest and not in R2`);
-  yield* object.body;
+  for (const { logger, upTo } of marks) yield* batchBytes(env, name, { logger, after: 0, upTo });
 }
 
 async function* after<T>(first: T, rest: AsyncGenerator<T>): AsyncGenerator<T> {
   yield first;
   yield* rest;
-}
-
-/** A body that pulls, so that the reader's pace is the loggers' pace; an error on the way breaks the body off. */
-function stream<T>(source: AsyncGenerator<T>, type: string, encode: (item: T) => Uint8Array): Response {
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await source.next();
-      if (done === true) controller.close();
-      else controller.enqueue(encode(value));
-    },
-    async cancel() {
-      await source.return(undefined);
-    },
-  });
-  return new Response(body, { headers: { "content-type": type, "cache-control": "no-store" } });
 }

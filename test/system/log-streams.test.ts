@@ -120,7 +120,7 @@ describe("two loggers and a manager", () => {
     });
   });
 
-  it("[A47] a topic of one's own is where subscribers get the records, and no logger stores them", async () => {
+  it("L-2 [A47] a topic of one's own is where subscribers get the records, and no logger stores them", async () => {
     await using worker = await client();
     await using reader = await client();
     const events = reader.subscribe("site/logs/");

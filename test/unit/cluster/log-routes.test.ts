@@ -20,7 +20,7 @@ const routesOf = (input: unknown, hasLoggers = true) => {
 };
 
 describe("the way of a log record", () => {
-  it("what a welcome says of the layout comes back as it was", () => {
+  it("L-1 what a welcome says of the layout comes back as it was", () => {
     const logging = loggingOf(LAYOUT);
     expect(logging.nodes.map(({ name, isRemote }) => [name, isRemote])).toEqual([
       ["logger-1", false],
@@ -53,7 +53,7 @@ describe("the way of a log record", () => {
     expect([1, 2].map(() => routes.nextTopic("s")).toSorted()).toEqual(["logger-1", "logger-2"].map(TOPIC));
   });
 
-  it("[A31] [B6] without a live logger it is below the log prefix, and a LogWriter stores it where there is one", () => {
+  it("L-1 [A31] [B6] without a live logger it is below the log prefix, and a LogWriter stores it where there is one", () => {
     const nobody = new LogRoutes(loggingOf(LAYOUT), true);
     expect(nobody.nextTopic("Conn::LOG")).toBe("zeek/logs/Conn::LOG");
     const route = { logger: ANY_LOGGER, topic: "zeek/logs/Conn::LOG" };
@@ -75,7 +75,7 @@ describe("the way of a log record", () => {
     expect(routes.nextTopic("s")).toBe("zeek/logs/s");
   });
 
-  it("[A47] another topic is for its subscribers, and nobody stores the record", () => {
+  it("L-2 [A47] another topic is for its subscribers, and nobody stores the record", () => {
     const routes = new LogRoutes(loggingOf(LAYOUT), true);
     expect(routes.routeOf("site/logs")).toEqual({ logger: undefined, topic: "site/logs" });
   });
