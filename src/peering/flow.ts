@@ -8,14 +8,17 @@ import {
   segmentsEvents,
   type FrameOf,
   type InstanceId,
+  type Origin,
   type Position,
+  type Segment,
   type SequencedFrame,
 } from "../protocol/frame.ts";
 import { ReaderCredit } from "../protocol/reader-credit.ts";
+import type { Topic } from "../protocol/topic.ts";
 import type { TrunkEnd } from "../protocol/trunk-end.ts";
 
 /** The publisher id of another fabric's publisher (N-22). */
-export type OriginIdOf = (fabric: string, stream: string, publisher: InstanceId) => InstanceId;
+export type OriginIdOf = (fabric: string, stream: string, topic: Topic, publisher: InstanceId) => InstanceId;
 
 /** What became of the events of one direction. */
 export interface FlowCounts {
@@ -125,12 +128,20 @@ export class Flow {
       this.counts.beenThere += events;
     } else if (path.length >= LIMITS.hopsMax) {
       this.counts.tooFar += events;
+    } else if (path.length > 0) {
+      this.#push(segments, { publisher, seq: publisherSeq, path: [...path, from] });
     } else {
-      const id = path.length > 0 ? publisher : this.#originIdOf(from, stream, publisher);
-      const origin = { publisher: id, seq: publisherSeq, path: [...path, from] };
-      this.#queue.push({ type: "publish", seq: ++this.#seq, repeat: false, segments, origin });
-      this.#pending.push({ seq: this.#seq, events });
+      // Ways that carry different topics meet again further on: so each topic is a publisher of its own there.
+      for (const [topic, own] of Map.groupBy(segments, (segment) => segment.topic)) {
+        const id = this.#originIdOf(from, stream, topic, publisher);
+        this.#push(own, { publisher: id, seq: publisherSeq, path: [from] });
+      }
     }
+  }
+
+  #push(segments: readonly Segment[], origin: Origin): void {
+    this.#queue.push({ type: "publish", seq: ++this.#seq, repeat: false, segments, origin });
+    this.#pending.push({ seq: this.#seq, events: segmentsEvents(segments) });
   }
 
   /** @param seq Up to where publishes are acknowledged; with 0, deliveries end that wait for none. */

@@ -79,8 +79,9 @@ export class PeeringEnd {
   subscribe(): readonly Uint8Array[] {
     if (this.#isSubscribed || this.#options.topics.length === 0) return [];
     this.#isSubscribed = true;
-    this.trunk.resumeFrom(this.#options.positions);
-    return this.trunk.subscribe(SUBSCRIPTION_ID, this.#options.topics);
+    const { positions, topics } = this.#options;
+    if (positions.length > 0) this.trunk.resumeFrom(positions);
+    return this.trunk.subscribe(SUBSCRIPTION_ID, topics);
   }
 
   #welcome({ endpoint, options }: Extract<TrunkEvent, { type: "welcome" }>): void {

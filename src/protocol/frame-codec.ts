@@ -74,7 +74,7 @@ function fields(frame: Frame): unknown[] {
         frame.seq,
         publishFlags(frame),
         segmentFields(frame.segments),
-        ...(frame.origin === undefined ? [] : [originFields(frame.origin)]),
+        ...publishTail(frame),
       ];
     case "logBatch":
       return [
@@ -180,9 +180,19 @@ function markFields(mark: LogMark | undefined): unknown {
   return mark === undefined ? null : [mark.number, mark.hash, rangeFields(mark.range)];
 }
 
-function publishFlags({ repeat, receipt, origin }: FrameOf<"publish">): number {
-  const flags = (repeat ? PUBLISH_FLAGS.repeat : 0) | (receipt === true ? PUBLISH_FLAGS.receipt : 0);
-  return origin === undefined ? flags : flags | PUBLISH_FLAGS.origin;
+function publishFlags({ repeat, receipt, origin, first }: FrameOf<"publish">): number {
+  return (
+    (repeat ? PUBLISH_FLAGS.repeat : 0) |
+    (receipt === true ? PUBLISH_FLAGS.receipt : 0) |
+    (origin === undefined ? 0 : PUBLISH_FLAGS.origin) |
+    (first === undefined ? 0 : PUBLISH_FLAGS.joined)
+  );
+}
+
+function publishTail({ origin, first }: FrameOf<"publish">): unknown[] {
+  const fields = origin === undefined ? null : originFields(origin);
+  if (first !== undefined) return [fields, first];
+  return fields === null ? [] : [fields];
 }
 
 function originFields({ publisher, seq, path }: Origin): unknown[] {
@@ -246,7 +256,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return {
         type: "publish",
         seq: uint(a[1], "seq"),
-        ...publishFlagged(a[2], a[4]),
+        ...publishFlagged(a[2], a[4], a[5]),
         segments: segments(a[3]),
       };
     case FRAME.logBatch:

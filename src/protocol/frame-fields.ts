@@ -10,6 +10,7 @@ import {
   PUBLISH_FLAGS,
   REPLAY_FLAGS,
   type Encoding,
+  type FrameOf,
   type Gap,
   type LogMark,
   type LogRange,
@@ -120,16 +121,18 @@ export function gap(v: unknown): Gap {
   };
 }
 
-/** The flags of a publish frame, and the origin that one of them announces. */
+/** The flags of a publish frame, and what two of them announce. */
 export function publishFlagged(
   v: unknown,
   from: unknown,
-): { readonly repeat: boolean; readonly receipt?: true; readonly origin?: Origin } {
+  first: unknown,
+): Pick<FrameOf<"publish">, "repeat" | "receipt" | "origin" | "first"> {
   const flags = uint(v, "flags");
   return {
     repeat: (flags & PUBLISH_FLAGS.repeat) !== 0,
     ...((flags & PUBLISH_FLAGS.receipt) === 0 ? {} : { receipt: true as const }),
     ...((flags & PUBLISH_FLAGS.origin) === 0 ? {} : { origin: origin(from) }),
+    ...((flags & PUBLISH_FLAGS.joined) === 0 ? {} : { first: uint(first, "first") }),
   };
 }
 

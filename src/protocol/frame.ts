@@ -107,7 +107,7 @@ export const GAP_REASONS = ["overflow", "restarted", "expired", "away"] as const
 export type Replayed = "resumed" | "history";
 
 /** Bits of the flags of a publish frame. */
-export const PUBLISH_FLAGS = { repeat: 1, receipt: 2, origin: 4 } as const;
+export const PUBLISH_FLAGS = { repeat: 1, receipt: 2, origin: 4, joined: 8 } as const;
 
 /** Bits of the flags of a deliver frame: history is both. */
 export const REPLAY_FLAGS = { resumed: 1, history: 3 } as const satisfies Record<Replayed, number>;
@@ -191,6 +191,11 @@ export type Frame =
       readonly repeat: boolean;
       /** Whether its publisher wants to know how many receivers it had. */
       readonly receipt?: boolean;
+      /**
+       * The first number of the publishes that a session has joined in this one, `seq` being the last; absent for one.
+       * On trunks only.
+       */
+      readonly first?: number;
       /** Where it comes from, when a peering carries it on from another fabric. */
       readonly origin?: Origin;
       readonly segments: readonly Segment[];

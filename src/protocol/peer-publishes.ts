@@ -9,6 +9,7 @@ import { mayPublish, type Grant } from "./grant.ts";
 import { joinSegments } from "./join-segments.ts";
 import { OutstandingPublishes, type Acknowledged } from "./outstanding.ts";
 import { assertSegment } from "./segment-check.ts";
+import { isOriginPublisherId } from "./publisher-id.ts";
 import type { TopicPlacement } from "./session.ts";
 import { textOf, type Topic } from "./topic.ts";
 
@@ -74,6 +75,9 @@ export class PeerPublishes {
     if (seq <= this.#acknowledged) return false;
     if (frame.origin !== undefined && !this.#grant.peer) {
       throw new FabricError("forbidden", "no permission to carry on what others published");
+    }
+    if (frame.origin !== undefined && !isOriginPublisherId(frame.origin.publisher)) {
+      throw new FabricError("forbidden", "the origin names a publisher of this fabric");
     }
     const byRouter = this.#checked(segments, bytes);
     this.#outstanding.add(seq, byRouter.keys(), receipt);
@@ -181,5 +185,5 @@ function joinRun(queue: readonly Queued[], start: number, end: number): FrameOf<
   if (end === start + 1) return queue[start]!.frame;
   const run = queue.slice(start, end);
   const segments = joinSegments(run.flatMap(({ frame }) => frame.segments));
-  return { ...run.at(-1)!.frame, segments };
+  return { ...run.at(-1)!.frame, first: run[0]!.frame.seq, segments };
 }

@@ -6,7 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame, FrameOf, Gap, InstanceId, Position, SequencedFrame } from "../protocol/frame.ts";
+import type { Frame, FrameOf, Gap, Position, SequencedFrame } from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import { Departed } from "./departed.ts";
 import { Dispatches, poolPublisher } from "./dispatches.ts";
@@ -304,6 +304,7 @@ export class Router {
       return waitsForCommit;
     };
     for (const publish of this.#held.take(waits)) this.#sequence(publish, nowMs);
+    if (this.#held.isEmpty) this.#marks.settled();
     this.#quietSinceMs = nowMs;
   }
 
@@ -311,7 +312,9 @@ export class Router {
     if (publish.isPool === true) return this.#dispatch(publish, nowMs);
     const { trunk, instance, frame, events } = publish;
     const { seq, segments, receipt, origin } = frame;
-    const isNew = this.#isNew(instance, frame);
+    const verdict = this.#marks.judge(publish, this.#trunks.isConnected);
+    if (verdict === "overtaken") return this.#overtaken(publish);
+    const isNew = verdict === "new";
     // One that was sent before may have had receivers that are not here any more.
     const isAsked = receipt === true && isNew && !frame.repeat;
     this.#out.acknowledge(trunk, seq, isAsked ? this.#subscribers.receiversOf(segments, trunk) : undefined);
@@ -348,10 +351,11 @@ export class Router {
     for (const log of this.#subscribers.feed({ seq: this.#seq, ...frame })) this.#commit(log, nowMs);
   }
 
-  /** Whether it was not taken before: from this peer, nor, by another way, from where it was published first. */
-  #isNew(instance: InstanceId, { seq, origin }: FrameOf<"publish">): boolean {
-    if (!this.#marks.take(instance, seq, this.#trunks.isConnected)) return false;
-    return origin === undefined || this.#marks.take(origin.publisher, origin.seq, this.#trunks.isConnected);
+  #overtaken({ trunk, events }: HeldPublish): void {
+    this.#ledger.refused(events);
+    if (this.#trunks.get(trunk) === undefined) return;
+    this.#out.refuse(trunk, new FabricError("superseded", "another connection of this client has gone on"));
+    this.#removeTrunk(trunk);
   }
 
   /** What was sequenced in this turn and is to be kept is stored with it, before it is sent or acknowledged (rule 10). */

@@ -1,21 +1,22 @@
 /** Identities: random ones, and what others may see of them. */
 import { createHash } from "node:crypto";
 import type { InstanceId } from "../protocol/frame.ts";
-import { fromBytes, toBytes } from "../protocol/topic.ts";
+import { localPublisherId } from "../protocol/publisher-id.ts";
+import { toBytes } from "../protocol/topic.ts";
 
 const ENDPOINTS = { prefix: "", count: 0 };
 
-/** 128 random bits. */
-export function newInstanceId(): InstanceId {
-  return fromBytes(crypto.getRandomValues(new Uint8Array(16)));
-}
-
 const ID_BYTES = 16;
+
+/** 128 random bits, but for one: it may be a publisher id. */
+export function newInstanceId(): InstanceId {
+  return localPublisherId(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
+}
 
 /** What others see of a native client's instance (R1): one way, and the same for each of its connections. */
 export function publisherOf(instance: InstanceId): InstanceId {
   const hash = createHash("sha256").update("fabric publisher").update(toBytes(instance)).digest();
-  return fromBytes(hash.subarray(0, ID_BYTES));
+  return localPublisherId(hash);
 }
 
 /** Names a connection: unique in the fabric, in the form that Zeek gives (spec: websocket-json.md §2.2). */

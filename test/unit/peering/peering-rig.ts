@@ -23,8 +23,8 @@ export interface PeeringTerms {
 }
 
 let lives = 0;
-const originIdOf: PeeringOptions["originIdOf"] = (fabric, stream, publisher) =>
-  `${fabric}/${stream}/${publisher.replaceAll("\0", "")}`.padEnd(16, ".").slice(0, 16);
+const originIdOf: PeeringOptions["originIdOf"] = (fabric, stream, topic, publisher) =>
+  `\x80${fabric}/${topic}/${stream}/${publisher.replaceAll("\0", "")}`.padEnd(16, ".").slice(0, 16);
 
 /** A fabric with a name, and whoever reads and publishes there. */
 export class Fabric {
@@ -56,15 +56,21 @@ export class Fabric {
     return () => peer.take("deliver").flatMap(namesOf);
   }
 
-  publisher(): (topic: string, ...names: string[]) => void {
+  /** Publishes each name on each of the topics, in one publish. */
+  publisher(): (topics: string | readonly string[], ...names: string[]) => void {
     let seq = 0;
     const id: InstanceId = instance(2_000 + ++this.#publishers);
     const peer = this.exchange
       .native()
       .send({ type: "hello", versions: [1, 1], instance: id, connection: 1, options: {} });
-    return (topic, ...names) => {
+    return (topics, ...names) => {
       for (const name of names) {
-        peer.send({ type: "publish", seq: ++seq, repeat: false, segments: [eventSegment(topic, name)] });
+        peer.send({
+          type: "publish",
+          seq: ++seq,
+          repeat: false,
+          segments: [topics].flat().map((topic) => eventSegment(topic, name)),
+        });
       }
     };
   }

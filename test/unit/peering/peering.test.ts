@@ -136,6 +136,20 @@ describe("rings and meshes", () => {
     );
   });
 
+  test("ways that carry different topics meet again, and nothing is taken for a repeat", () => {
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => new Fabric(name));
+    const read = d!.reader("");
+    const ways = [
+      new RunningPeering(a!, b!, { to: ["x/"], from: [] }),
+      new RunningPeering(a!, c!, { to: ["y/"], from: [] }),
+      new RunningPeering(b!, d!, { from: [] }),
+      new RunningPeering(c!, d!, { from: [] }),
+    ];
+    a!.publisher()(["x/1", "y/1"], "one", "two");
+    settleAll(...ways);
+    expect(read().toSorted()).toEqual(["one", "one", "two", "two"]);
+  });
+
   test("a chain longer than the bound of hops ends there", () => {
     const fabrics = Array.from({ length: LIMITS.hopsMax + 2 }, (_, i) => new Fabric(`f${i}`));
     const readers = fabrics.map((fabric) => fabric.reader(""));

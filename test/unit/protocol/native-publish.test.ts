@@ -10,6 +10,11 @@ import { numbered } from "../../support/json-v1-event.ts";
 import { cbor, json, open, opened, publish, say } from "../../support/native-rig.ts";
 import { published } from "../../support/session-rig.ts";
 
+const joined = (first: number, last: number, segments: readonly Segment[]) => ({
+  ...publish(last, segments),
+  first,
+});
+
 describe("publishing", () => {
   test("R10 is acknowledged when every router of it has it", () => {
     const rig = say(
@@ -92,7 +97,7 @@ describe("publishing", () => {
       publish(1, [json("a", 1)]),
       publish(2, [json("a", 2), cbor("a", 3)]),
       publish(3, [cbor("a", 4)]),
-      publish(4, [json("b", 5)]),
+      joined(1, 4, [json("b", 5)]),
     ).connect();
     expect(rig.atRouterOf("main", "publish")).toEqual(
       [
@@ -185,10 +190,13 @@ describe("publishing", () => {
   });
 });
 
+/** A publisher elsewhere: its id has the first bit set. */
+const FAR = `\x80${"p".repeat(15)}`;
+
 describe("N-22 carrying on what others published", () => {
   const carried = (seq: number, hops: number): FrameOf<"publish"> => {
     const path = Array.from({ length: hops }, (_, i) => `f${i}`);
-    return { ...publish(seq, [json("a", seq)]), origin: { publisher: "p".repeat(16), seq: 7, path } };
+    return { ...publish(seq, [json("a", seq)]), origin: { publisher: FAR, seq: 7, path } };
   };
 
   test("goes by itself, as it is", () => {
@@ -205,6 +213,11 @@ describe("N-22 carrying on what others published", () => {
     expect(rig.takeFrames()[0]).toMatchObject({ type: "publishRefused", seq: 1, code: "forbidden" });
   });
 
+  test("is refused in the name of a publisher of this fabric", () => {
+    const local = { ...carried(1, 1), origin: { publisher: "p".repeat(16), seq: 9, path: ["a"] } };
+    expect(say(open(), local).takeFrames()[0]).toMatchObject({ type: "publishRefused", code: "forbidden" });
+  });
+
   test("is refused past the bound of hops", () => {
     const rig = say(open(), carried(1, LIMITS.hopsMax + 1));
     expect(rig.closed).toEqual({ code: 1008, reason: "too_many" });
@@ -213,7 +226,7 @@ describe("N-22 carrying on what others published", () => {
   test("is refused past the bound of a name", () => {
     const named = (length: number) => ({
       ...carried(1, 1),
-      origin: { publisher: "p".repeat(16), seq: 1, path: ["x".repeat(length)] },
+      origin: { publisher: FAR, seq: 1, path: ["x".repeat(length)] },
     });
     expect(say(open(), named(LIMITS.fabricNameMax)).closed).toBeUndefined();
     expect(say(open(), named(LIMITS.fabricNameMax + 1)).closed?.reason).toBe("invalid_message");

@@ -102,3 +102,32 @@ describe("N-22 what a peering carries on", () => {
     }
   });
 });
+
+describe("R1 R5 what a session has joined, and another session of the client has gone on with", () => {
+  const joined = (first: number, last: number, text: string): Frame =>
+    ({ ...publish(last, segment("x", text)), first }) as Frame;
+  const again = (seq: number, text: string): Frame =>
+    ({ ...publish(seq, segment("x", text)), repeat: true }) as Frame;
+
+  test("comes not again: its trunk ends, with all that stands behind it", () => {
+    const router = new RouterRig().join("s", 1, ["x"]).join("new", 7, [], 2);
+    router.receive("new", again(2, "two")).turn();
+    router.closed("new").turn();
+    router.join("old", 7, [], 1);
+    router.receive("old", joined(2, 4, "two three four"), publish(5, segment("x", "five"))).turn();
+    expect(router.takeTexts("s")).toEqual(["two"]);
+    expect(router.takeOf("old", "error")).toMatchObject([{ code: "superseded" }]);
+    expect(router.takeOf("old", "published")).toEqual([]);
+    // The client itself sends the rest again.
+    router.join("newest", 7, [], 3);
+    router.receive("newest", again(3, "three"), again(4, "four"), publish(5, segment("x", "five"))).turn();
+    expect(router.takeTexts("s")).toEqual(["three", "four", "five"]);
+  });
+
+  test("is a repeat when all of it was taken, and new when none was", () => {
+    const router = new RouterRig().join("s", 1, ["x"]).join("p", 7, []);
+    router.receive("p", joined(1, 3, "a"), joined(1, 3, "a"), joined(4, 6, "b")).turn();
+    expect(router.takeTexts("s")).toEqual(["a", "b"]);
+    expect(router.takeOf("p", "published")).toEqual([{ type: "published", router: "main", seq: 6 }]);
+  });
+});
