@@ -54,7 +54,11 @@ export class NodeTrunks {
     for (const [router, row] of rows) {
       const end = this.#end(router, row.connection + 1);
       if (row.isOpen) end.woken(row.subscribeId, row.prefixes, row.positions);
-      else end.resumeFrom(row.positions);
+      else if (row.prefixes.length > 0) {
+        if (row.positions.length > 0) end.resumeFrom(row.positions);
+        // Sent when the trunk opens: what was wanted before is to be asked for again.
+        end.subscribe(row.subscribeId, row.prefixes);
+      }
       this.#trunks.set(router, { end, row, calls: Promise.resolve(), isWaiting: false });
     }
   }

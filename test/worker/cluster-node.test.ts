@@ -1,8 +1,9 @@
 /** ClusterNode in workerd: scripts that are pushed to, sleep, crash, and publish and log until it is acknowledged. */
-import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ClusterNode } from "../../durable/cluster-node.ts";
+import { ClusterNodeTables } from "../../durable/cluster-node-tables.ts";
 import type { ObjectEnv } from "../../durable/env.ts";
 import { count, string, type Value } from "../../src/data/value.ts";
 import type { FabricEvent } from "../../src/protocol/event.ts";
@@ -175,6 +176,26 @@ describe("ClusterNode", () => {
     await node().attach();
     after.ask("Test::ask", string("next"));
     expect((await after.find("next")).args[1]).toBe(asked + 2n);
+  });
+
+  it("R31 a node that died while its trunk was being opened opens it again", async () => {
+    const peer = await Peer.open("site/answers");
+    peer.ask("Test::ask", string("before"));
+    await peer.find("before");
+    await runInDurableObject(node(), (_: ClusterNode, { storage }) => {
+      const tables = new ClusterNodeTables(storage);
+      tables.putTrunk("main", { ...tables.trunks().get("main")!, isOpen: false });
+    });
+    await evictDurableObject(node());
+    await node().attach();
+    let isHeard = false;
+    void peer.find("again").then(() => (isHeard = true));
+    await expect
+      .poll(() => {
+        peer.ask("Test::ask", string("again"));
+        return isHeard;
+      })
+      .toBe(true);
   });
 
   it("wakes for what is scheduled, and waits for operations", async () => {
