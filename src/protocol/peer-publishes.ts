@@ -71,7 +71,9 @@ export class PeerPublishes {
    * goes anywhere.
    */
   take(frame: FrameOf<"publish">, bytes: number): boolean {
-    const { seq, segments, receipt = false } = frame;
+    // What was joined is for sessions to say.
+    const { first: _, ...own } = frame;
+    const { seq, segments, receipt = false } = own;
     if (seq <= this.#acknowledged) return false;
     if (frame.origin !== undefined && !this.#grant.peer) {
       throw new FabricError("forbidden", "no permission to carry on what others published");
@@ -84,7 +86,7 @@ export class PeerPublishes {
     for (const [router, part] of byRouter) {
       const size = segmentsBytes(part);
       const queue = this.#queues.get(router);
-      const queued = { frame: { ...frame, segments: part }, size };
+      const queued = { frame: { ...own, segments: part }, size };
       if (queue === undefined) this.#queues.set(router, [queued]);
       else queue.push(queued);
       this.#queuedBytes += size;

@@ -97,11 +97,11 @@ describe("publishing", () => {
       publish(1, [json("a", 1)]),
       publish(2, [json("a", 2), cbor("a", 3)]),
       publish(3, [cbor("a", 4)]),
-      joined(1, 4, [json("b", 5)]),
+      publish(4, [json("b", 5)]),
     ).connect();
     expect(rig.atRouterOf("main", "publish")).toEqual(
       [
-        publish(4, [
+        joined(1, 4, [
           json("a", 1, 2),
           { ...cbor("a", 3), count: 2, payload: Buffer.concat([cbor("a", 3).payload, cbor("a", 4).payload]) },
           json("b", 5),
@@ -111,6 +111,11 @@ describe("publishing", () => {
         segments: frame.segments.map((s) => ({ ...s, payload: new Uint8Array(s.payload) })),
       })),
     );
+  });
+
+  test("what was joined is a session's to say: a peer that does is not believed", () => {
+    const rig = say(open(), joined(1, 4, [json("a", 1)])).connect();
+    expect(rig.atRouterOf("main", "publish")[0]?.first).toBeUndefined();
   });
 
   test("R5 a repeat is joined with nothing: the router may have taken it, and not what is new", () => {
