@@ -95,6 +95,11 @@ export class Planes {
     this.#planeOf(chain).fanOut.leave(chain);
   }
 
+  /** Whether events of the topic come in this chain. */
+  concerns({ stream, trunk }: Chain, topic: Topic): boolean {
+    return trunk.takes(topic) && (this.#placement === undefined || this.#owner(topic).stream === stream);
+  }
+
   /** The live chains that take one of the topics, each once. */
   *takersOf(topics: readonly Topic[]): Generator<Chain> {
     yield* this.#all.fanOut.takersOf(topics);

@@ -29,6 +29,11 @@ export class Replays {
     return this.#chains.size === 0;
   }
 
+  /** Chains that are not live yet. */
+  get chains(): Iterable<Chain> {
+    return this.#chains;
+  }
+
   /** Whether `run` has something to do. */
   get isReady(): boolean {
     for (const { trunk } of this.#chains) if (trunk.outbox.isReady) return true;

@@ -58,12 +58,16 @@ export class Subscribers {
     return this.#planes.keeps(segments);
   }
 
-  /** How many live trunks but this one take a topic among these. */
+  /** How many trunks but this one take a topic among these. */
   receiversOf(segments: readonly Segment[], except: string): number {
     const trunks = new Set<Trunk>();
     const topics = segments.map(({ topic }) => topic);
-    for (const { trunk } of this.#planes.takersOf(topics)) if (trunk.id !== except) trunks.add(trunk);
-    return trunks.size;
+    for (const { trunk } of this.#planes.takersOf(topics)) trunks.add(trunk);
+    // Who is sent what is kept gets to it.
+    for (const chain of this.#replays.chains) {
+      if (topics.some((topic) => this.#planes.concerns(chain, topic))) trunks.add(chain.trunk);
+    }
+    return [...trunks].filter(({ id }) => id !== except).length;
   }
 
   /** The live chains whose subscription is this very topic. */
@@ -117,7 +121,7 @@ export class Subscribers {
       for (const prefix of prefixes) trunk.prefixes.add(prefix);
     });
     const gaps: Gap[] = [];
-    for (const position of positions) {
+    for (const position of options["back"] === true ? this.#withUnnamed(trunk, positions) : positions) {
       if (routerOf(position.router) !== this.#now().router) continue;
       const chain = trunk.chains.get(position.router);
       if (chain?.log === undefined) gaps.push(...this.#gapSince(trunk, position));
@@ -130,6 +134,13 @@ export class Subscribers {
       this.#replays.addHistory(chain, chain.log, history, prefixes);
     }
     return gaps;
+  }
+
+  /** A reader that comes back has missed all of the streams that it does not name: they are new since it was here. */
+  #withUnnamed(trunk: Trunk, positions: readonly Position[]): readonly Position[] {
+    const named = new Set(positions.map(({ router }) => router));
+    const unnamed = [...trunk.chains.keys()].filter((stream) => !named.has(stream));
+    return [...positions, ...unnamed.map((router) => ({ router, incarnation: 0, seq: 0 }))];
   }
 
   unsubscribe(trunk: Trunk, prefixes: readonly Prefix[]): void {
@@ -190,8 +201,11 @@ export class Subscribers {
     if (isKept(from.router) && trunk.terms.resume && this.#planes.has(from.router)) return [];
     const to = { ...this.#now(), router: from.router };
     if (from.incarnation === to.incarnation && from.seq >= to.seq) return [];
+    const isNew = from.incarnation === 0;
+    // A router that has never sent anything.
+    if (isNew && to.incarnation === 1 && to.seq === 0) return [];
     const extent = from.incarnation === to.incarnation ? "exact" : "unknown";
-    const reason = isKept(from.router) ? "expired" : extent === "exact" ? "away" : "restarted";
+    const reason = isKept(from.router) ? "expired" : extent === "exact" || isNew ? "away" : "restarted";
     return [{ extent, from, to, reason }];
   }
 

@@ -30,12 +30,12 @@ interface Buffered {
 
 /** Sessions of this isolate. */
 const drivers = new Set<SessionDriver>();
-/** Whether its server is about to stop. */
-let isLeaving = false;
+/** Until when it takes no more, ms: its server is about to stop. Should that not happen, it goes on. */
+let leavingUntilMs = 0;
 
 /** Whether the isolate takes another session: it has a bound of all buffers (rule 12), and does not when it leaves. */
 export function hasRoom(): boolean {
-  if (isLeaving) return false;
+  if (Date.now() < leavingUntilMs) return false;
   let sum = 0;
   for (const driver of drivers) sum += driver.bufferedBytes;
   return sum < LIMITS.isolateBufferBytesMax;
@@ -46,7 +46,7 @@ export function hasRoom(): boolean {
  * while, with how many are still there.
  */
 export async function leave(reason: string): Promise<number> {
-  isLeaving = true;
+  leavingUntilMs = Date.now() + LIMITS.goawayMs;
   for (const driver of drivers) driver.askToLeave(reason);
   for (let waitedMs = 0; drivers.size > 0 && waitedMs < LIMITS.leaveMs; waitedMs += LEAVE_POLL_MS) {
     await new Promise((resolve) => setTimeout(resolve, LEAVE_POLL_MS));

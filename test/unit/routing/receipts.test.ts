@@ -7,7 +7,15 @@ import { FanOut } from "../../../src/routing/fan-out.ts";
 import { makeFilter } from "../../../src/routing/filter.ts";
 import type { Member } from "../../../src/routing/interest-group.ts";
 import { policy } from "../../support/kept-rig.ts";
-import { instance, publish, RouterRig, segment, subscribe, unsubscribe } from "../../support/router-rig.ts";
+import {
+  hello,
+  instance,
+  publish,
+  RouterRig,
+  segment,
+  subscribe,
+  unsubscribe,
+} from "../../support/router-rig.ts";
 
 const receipt = (seq: number, ...topics: string[]): Frame =>
   ({ ...publish(seq, ...topics.map((topic) => segment(topic))), receipt: true }) as Frame;
@@ -64,6 +72,27 @@ describe("N-20 a receipt", () => {
     let steps = 0;
     for (const _ of fanOut.takersOf(topics)) steps++;
     expect(steps).toBe(1_000);
+  });
+
+  test("counts a reader that is still being sent what is kept", () => {
+    const router = new RouterRig([policy("k")]).join("p", 9, []).join("a", 1, ["k"], 1, { resume: true });
+    router
+      .receive("p", publish(1, segment("k", "x".repeat(5_000))))
+      .turn()
+      .pass(1_000);
+    router.closed("a").turn();
+    for (let seq = 2; seq <= 9; seq++)
+      router
+        .receive("p", publish(seq, segment("k", "x".repeat(5_000))))
+        .turn()
+        .pass(1_000);
+    const position = { router: "main+k", incarnation: 1, seq: 1 };
+    router
+      .receive("a2", hello(1, 2, "t", { resume: true, window: 1_000 }), subscribe(["k"], 1, [position]))
+      .turn();
+    router.receive("p", receipt(10, "k")).turn().pass(1_000);
+    expect(router.takeOf("a2", "recovered")).toEqual([]);
+    expect(router.takeOf("p", "published").at(-1)).toMatchObject({ seq: 10, receivers: 1 });
   });
 
   test("counts readers of what is kept, too", () => {
