@@ -39,7 +39,7 @@ interface Life {
 }
 
 export class LogDelivery {
-  /** Records that no logger will have. */
+  /** Records that were given up: of some it is not known that a logger has them. */
   dropped = 0;
   readonly #connection: LogConnection;
   #life: Life | undefined;
@@ -131,6 +131,7 @@ function linkOver(client: LogConnection): OpenLogLink {
     // The writer knows its link only when this has returned.
     queueMicrotask(() => {
       if (client.status === "open") events.welcome(client.welcome.loggers);
+      if (client.status === "closed") events.closed(undefined);
     });
     return {
       send: (frame) => {

@@ -128,7 +128,7 @@ export class LogStreams {
     port.on("close", () => clearTimeout(this.#timer));
   }
 
-  /** Records that went nowhere: they were refused for good. `flush` says why. */
+  /** Records that were given up, since some batch was refused for good: no logger, or nobody, has them for certain. */
   get dropped(): number {
     return this.#delivery.dropped + this.#unpublished;
   }
