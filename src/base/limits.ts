@@ -34,6 +34,8 @@ export const LIMITS = {
   connectionMax: 2 ** 32,
   /** Routers in one layout; a subscription to "" opens a trunk to each. */
   routersMax: 64,
+  /** Rows of earlier router tables in one layout, and routers outside of the table that a reader may come back from. */
+  formerRoutersMax: 64,
   /** JSON nesting, levels, as the reference's reader. */
   jsonNestingMax: 128,
   /** Value nesting in CBOR and in constructed values, levels. */

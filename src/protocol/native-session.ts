@@ -342,6 +342,11 @@ export class NativeSession extends Session {
   #publishPool(frame: FrameOf<"publishPool">, nowMs: number): void {
     this.ledger.received(frame.count);
     this.passed(frame.count, nowMs);
+    if (this.#native.pools === undefined) {
+      this.ledger.refused(frame.count, "refused");
+      const { code, message } = new FabricError("not_supported_here", "there are no pools here");
+      return this.#send({ type: "unhandled", id: frame.id, code, message });
+    }
     this.publishPool(frame, nowMs);
     if (this.unackedBytes > LIMITS.inboundQueueBytesMax) {
       throw new FabricError("publisher_too_fast", "more waits for nodes of pools than a session may hold");

@@ -50,11 +50,11 @@ export type ClientEffect =
   /** The client has ended: by `close`, or by an error that trying again cannot mend. */
   | { readonly type: "closed"; readonly error: FabricError | undefined };
 
-/** What a client says about nodes; `ping` is its sign of life. */
-export type MemberRequest = FrameOf<"join" | "watch" | "ping">;
+/** What a client says about nodes, and to those of pools; `ping` is its sign of life. */
+export type MemberRequest = FrameOf<"join" | "watch" | "ping" | "publishPool">;
 
 /** What it hears: an error is that of its join. */
-export type MemberAnswer = FrameOf<"joined" | "view" | "error">;
+export type MemberAnswer = FrameOf<"joined" | "view" | "error" | "handled" | "unhandled">;
 
 /** The id of a client's join: a connection speaks for one node. Changes of subscriptions have lower ones. */
 export const JOIN_ID = 2 ** 32 - 1;

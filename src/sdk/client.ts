@@ -18,8 +18,10 @@ import { Handlers } from "./handlers.ts";
 import { toHex } from "./hex.ts";
 import { JsonEngine } from "./json-engine.ts";
 import { Link, type ClientEvent } from "./link.ts";
+import { FileWrites } from "./file-writes.ts";
 import { LogStreams } from "./log-streams.ts";
-import { PublishWaiters, type PublishAck } from "./publish-waiters.ts";
+import { PoolPublishing } from "./pool-publishing.ts";
+import { PublishWaiters, type PublishAck, type PublishOptions } from "./publish-waiters.ts";
 import { randomId } from "./random-id.ts";
 import type { ReceivedEvent } from "./received-event.ts";
 import { Replies, type RequestOptions, type SurveyOptions } from "./replies.ts";
@@ -29,11 +31,6 @@ import { transportOf, type Transport } from "./socket.ts";
 import { Subscriptions, type SubscribeOptions, type Subscription } from "./subscriptions.ts";
 import { toValue, type Argument } from "./values.ts";
 import type { Welcome } from "./welcome.ts";
-
-export interface PublishOptions {
-  /** Metadata of the event; ids from 200 on are free for use. */
-  readonly metadata?: readonly EventMetadata[] | undefined;
-}
 
 /** What one client is to another that it serves. */
 interface Side {
@@ -61,6 +58,10 @@ export class Client implements AsyncDisposable {
   readonly #opening = Promise.withResolvers<void>();
   /** Remote logging: `client.logs.write("conn", { ts: time(now) })`. */
   readonly logs = new LogStreams(this);
+  /** Events for one node of a pool: `await client.pools.publishHrw("proxy", key, "Known::host", [host])`. */
+  readonly pools = new PoolPublishing(this);
+  /** Raw writes: `await client.files.write("site/files", "pcap/1.pcap", bytes)`. */
+  readonly files = new FileWrites(this);
 
   /** Use `connect`. `side`: what makes it one that serves another client. */
   constructor(url: string | URL, options: ConnectOptions = {}, side?: Side) {
@@ -260,8 +261,13 @@ export class Client implements AsyncDisposable {
   /** Publishes what waits, then ends the client. Rejects like `flush`; the client has ended then too. */
   async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     try {
-      if (this.#failure === undefined) await orAborted(this.logs.flush(), options.signal);
-      if (this.#failure === undefined) await this.flush(options);
+      if (this.#failure === undefined) {
+        await orAborted(
+          Promise.all([this.logs.flush(), this.files.idle(), this.pools.idle()]),
+          options.signal,
+        );
+        await this.flush(options);
+      }
     } finally {
       this.abort();
     }

@@ -244,6 +244,8 @@ export class NativeEngine implements ClientEngine {
         return;
       case "joined":
       case "view":
+      case "handled":
+      case "unhandled":
         this.#effects.push({ type: "member", frame });
         return;
       case "error":

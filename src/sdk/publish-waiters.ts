@@ -1,7 +1,13 @@
 /** Who waits for the end of which publishes: acknowledgements of single events, and flushes. */
 import { FabricError } from "../base/errors.ts";
+import type { EventMetadata } from "../protocol/event.ts";
 import type { PublishMeans } from "./client-engine.ts";
 import type { EventRange } from "./publisher.ts";
+
+export interface PublishOptions {
+  /** Metadata of the event; ids from 200 on are free for use. */
+  readonly metadata?: readonly EventMetadata[] | undefined;
+}
 
 /** The end of a publish. */
 export interface PublishAck {

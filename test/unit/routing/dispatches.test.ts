@@ -35,7 +35,7 @@ function rigWith(): RouterRig {
   return new RouterRig().join("a", 1, [NODE]).join("b", 2, ["node/b/"]).join("sender", 9, []);
 }
 
-describe("R33 an event for one node", () => {
+describe("R33 M-11 an event for one node", () => {
   test("goes to whoever subscribes to its very topic, and its sender hears when that one has consumed it", () => {
     const rig = rigWith().join("all", 3, [""]).join("longer", 4, ["node/a/b"]);
     rig.receive("sender", events([1, 2])).turn();
@@ -122,7 +122,7 @@ describe("R33 an event for one node", () => {
   });
 });
 
-describe("R33 a sender that comes back", () => {
+describe("R33 M-13 a sender that comes back", () => {
   test("is told what was handled meanwhile, and waits for what is under way: nothing is sent again", () => {
     const rig = rigWith();
     rig.receive("sender", events([1])).turn();
