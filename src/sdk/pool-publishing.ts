@@ -18,10 +18,7 @@ import { toValue, type Argument } from "./values.ts";
 /** What it needs of a client. */
 export interface PoolPort {
   readonly transport: Transport;
-  on<K extends "member" | "welcome" | "close">(
-    type: K,
-    handler: (value: ClientEvents[K]) => void,
-  ): () => void;
+  on<K extends keyof ClientEvents>(type: K, handler: (value: ClientEvents[K]) => void): () => void;
   sendMember(frame: MemberRequest): boolean;
 }
 
