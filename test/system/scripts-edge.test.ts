@@ -5,6 +5,7 @@ import workerToWorkers from "../../examples/worker-to-workers.ts";
 import type { Fabric } from "../../src/cli/fabric.ts";
 import { joinCluster } from "../../src/node/join-cluster.ts";
 import { connect, toJs, type Client, type ReceivedEvent } from "../../src/sdk/index.ts";
+import type { LedgerView } from "../../src/worker/ledger-route.ts";
 import { startInProcess } from "../support/fabric.ts";
 
 const WITHIN = { timeout: 30_000, interval: 50 };
@@ -117,6 +118,15 @@ describe("scripts at the edge", () => {
     await apply(layout.nodes);
     await expect.poll(asked, WITHIN).toEqual(both);
     await expect.poll(() => (asked(), [...owners]), WITHIN).toEqual([...before]);
+  });
+
+  it("R38 the ledgers of the routers balance, nodes at the edge included", async () => {
+    const ledger = async () => {
+      const { routers } = (await (await fetch(`${fabric.url}/v1/ledger`)).json()) as LedgerView;
+      return routers.flatMap(({ problems }) => problems);
+    };
+    await keysOf("proxy-1");
+    expect(await ledger()).toEqual([]);
   });
 
   it("an exception in a handler is in the log stream `reporter`, with script, event and node", async () => {
