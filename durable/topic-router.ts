@@ -8,6 +8,7 @@ import { Placement, tableVersion } from "../src/routing/placement.ts";
 import type { RouterLedgerView } from "../src/routing/ledger.ts";
 import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
+import type { Prefix } from "../src/protocol/topic.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import { scriptedNodes } from "../src/site/scripts.ts";
 import { AlarmQueue } from "./alarm.ts";
@@ -41,9 +42,12 @@ export class TopicRouter extends DurableObject<RouterEnv> implements RouterCalls
     const table = tableVersion(routers);
     const name = ctx.id.name ?? "";
     const placement = new Placement(routers);
-    const policies = retention.filter(({ prefix }) => placement.span(prefix).includes(name));
-    const keeping = { policies, store: this.#tables.kept };
     const stored = this.#tables.load();
+    // What it kept of topics that another router owns now is served and expires by the same policies (rule 8).
+    const held = new Set(stored.logs.map(({ prefix }) => prefix));
+    const isOwn = (prefix: Prefix) => placement.span(prefix).includes(name);
+    const policies = retention.filter(({ prefix }) => isOwn(prefix) || held.has(prefix));
+    const keeping = { policies, store: this.#tables.kept };
     const nodeTrunks = stored.trunks.map(({ id }) => id).filter((id) => nodeTrunkOf(id) !== undefined);
     const live = new Set([...this.#sockets.ids, ...nodeTrunks]);
     this.#router = new Router({ name, table, keeping }, stored, live, Date.now());

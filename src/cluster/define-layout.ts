@@ -44,6 +44,8 @@ interface StoreSource {
 /** A layout as src/site/layout.ts and the LAYOUT variable hold it. Everything has a default. */
 export interface LayoutSource {
   readonly routers?: readonly { readonly name: string; readonly prefix: string }[];
+  /** Rows of earlier tables whose routers may still keep what is read again. */
+  readonly formerRouters?: readonly { readonly name: string; readonly prefix: string }[];
   readonly nodes?: readonly NodeSource[];
   /** Short for nodes of the type LOGGER at the edge. */
   readonly loggers?: readonly { readonly name: string; readonly enabled?: boolean }[];

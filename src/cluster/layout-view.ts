@@ -42,7 +42,7 @@ export interface LayoutView {
     readonly source: LayoutSource | undefined;
   })[];
   readonly stores: readonly (StoreEntry & { readonly source: LayoutSource })[];
-  readonly settings: Omit<LayoutSettings, "routers" | "jsonReader" | "retention">;
+  readonly settings: Omit<LayoutSettings, "routers" | "formerRouters" | "jsonReader" | "retention">;
   /** Why what operators changed of nodes, pools and stores is left out: the deployed layout contradicts it. */
   readonly contradiction?: string;
 }
@@ -95,7 +95,7 @@ export function viewLayout(
   };
 }
 
-const ELSEWHERE: readonly string[] = ["routers", "jsonReader", "retention"];
+const ELSEWHERE: readonly string[] = ["routers", "formerRouters", "jsonReader", "retention"];
 
 function settingsOf(layout: Layout): LayoutView["settings"] {
   const fields = SETTING_FIELDS.filter((field) => !ELSEWHERE.includes(field));

@@ -58,6 +58,8 @@ export interface LayoutSettings {
   readonly fabric: string;
   /** Sorted by prefix; exactly one has the empty prefix. */
   readonly routers: readonly RouterEntry[];
+  /** Rows of earlier tables: these routers may keep events, and publishes, of topics that others own now. */
+  readonly formerRouters: readonly RouterEntry[];
   readonly jsonReader: ReaderAllowance;
   /** What routers keep for readers that come back; the longest matching prefix decides, without one nothing is kept. */
   readonly retention: readonly Retention[];
@@ -82,6 +84,7 @@ export const SECTION_FIELDS = ["nodes", "loggers", "pools", "stores"] as const;
 export const SETTING_FIELDS = [
   "fabric",
   "routers",
+  "formerRouters",
   "jsonReader",
   "retention",
   "topicNames",
@@ -102,6 +105,7 @@ export function parseLayout(input: unknown): Layout {
   const settings = {
     fabric: name(root["fabric"] ?? "selvedge", "fabric"),
     routers: parseRouters(root["routers"] ?? [{ name: "main", prefix: "" }]),
+    formerRouters: parseRoutes(root["formerRouters"] ?? [], "formerRouters", LIMITS.formerRoutersMax),
     jsonReader: allowance(root["jsonReader"] ?? {}),
     retention: parseRetention(root["retention"] ?? []),
     topicNames: parseTopicNames(root["topicNames"] ?? "zeek"),
@@ -165,13 +169,7 @@ function edgeLoggers(nodes: readonly NodeEntry[], managerIsLogger: boolean): rea
 }
 
 function parseRouters(input: unknown): readonly RouterEntry[] {
-  const routers = list(input, "routers", LIMITS.routersMax).map((item, i) => {
-    const entry = exactRecord(item, `routers[${i}]`, ["name", "prefix"]);
-    return {
-      name: name(entry["name"], `routers[${i}].name`),
-      prefix: parsePrefix(text(entry["prefix"], `routers[${i}].prefix`)),
-    };
-  });
+  const routers = parseRoutes(input, "routers", LIMITS.routersMax);
   assertUnique(
     routers.map((r) => r.name),
     "router names",
@@ -183,6 +181,16 @@ function parseRouters(input: unknown): readonly RouterEntry[] {
   if (!routers.some((r) => r.prefix === ""))
     invalid(`routers must hold one with the prefix "", for all other topics`);
   return routers.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
+}
+
+function parseRoutes(input: unknown, field: string, max: number): readonly RouterEntry[] {
+  return list(input, field, max).map((item, i) => {
+    const entry = exactRecord(item, `${field}[${i}]`, ["name", "prefix"]);
+    return {
+      name: name(entry["name"], `${field}[${i}].name`),
+      prefix: parsePrefix(text(entry["prefix"], `${field}[${i}].prefix`)),
+    };
+  });
 }
 
 function allowance(v: unknown): ReaderAllowance {

@@ -5,6 +5,11 @@ export class Recovery {
   readonly #histories = new Set<string>();
   readonly #holes = new Set<string>();
 
+  /** Whether all streams are live. */
+  get isOver(): boolean {
+    return this.#under.size === 0 && this.#histories.size === 0;
+  }
+
   /** A reader that comes back has said where it stands. */
   began(stream: string): void {
     this.#under.add(stream);
@@ -13,6 +18,11 @@ export class Recovery {
   /** A history of this stream may be on its way. */
   historyBegan(stream: string): void {
     this.#histories.add(stream);
+  }
+
+  /** The router has answered: of other streams than these nothing comes back. */
+  keep(streams: readonly string[]): void {
+    for (const stream of this.#under) if (!streams.includes(stream)) this.#under.delete(stream);
   }
 
   missed(stream: string): void {

@@ -12,6 +12,7 @@ import { PoolPublishes, type PoolPort, type PoolPublishesOptions } from "./pool-
 import { SessionLedger } from "./session-ledger.ts";
 import { routerOf } from "./stream.ts";
 import type { Prefix, Topic } from "./topic.ts";
+import { Visits, type VisitPlacement } from "./visits.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
 
 /** What the driver does for the session. */
@@ -40,9 +41,8 @@ export type SessionEffect =
   | { readonly type: "done" };
 
 /** Where topics belong: implemented by src/routing/placement.ts. */
-export interface TopicPlacement {
+export interface TopicPlacement extends VisitPlacement {
   owner(topic: Topic): string;
-  span(prefix: Prefix): readonly string[];
 }
 
 interface PendingSubscription {
@@ -64,6 +64,7 @@ export abstract class Session {
   /** What became of the events of this session (rule 38). */
   readonly ledger = new SessionLedger();
   readonly #placement: TopicPlacement;
+  readonly #visits: Visits;
   #identity: TrunkIdentity | undefined;
   readonly #trunks = new Map<string, TrunkEnd>();
   readonly #retryAtMs = new Map<string, number>();
@@ -80,6 +81,7 @@ export abstract class Session {
   /** @param eventsMax Events, both ways, after which the peer is asked to connect again (rule 15). */
   constructor(placement: TopicPlacement, eventsMax: number = LIMITS.sessionEventsMax) {
     this.#placement = placement;
+    this.#visits = new Visits(placement);
     this.#eventsLeft = eventsMax;
   }
 
@@ -112,6 +114,7 @@ export abstract class Session {
     if (this.#isDone) return;
     try {
       for (const event of this.trunk(router).receive(bytes)) this.#onTrunk(router, event, nowMs);
+      if (this.#visits.isUnderWay(router)) this.#visited(router);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       this.effect({ type: "closeTrunk", router });
@@ -194,8 +197,9 @@ export abstract class Session {
   }
 
   /**
-   * Opens the subscription at each router that it spans; `subscribed` follows when all have it.
-   * @param positions Where a reader that comes back stands, in any stream of the routers.
+   * Opens the subscription at each router that it spans, and visits former owners for a peer that resumes; `subscribed`
+   * follows when all have it. Throws `too_many`.
+   * @param positions Where a reader that comes back stands, in streams of any routers; empty for one that is new.
    * @param history As the option of a subscribe frame has it.
    */
   protected subscribe(
@@ -205,23 +209,33 @@ export abstract class Session {
     positions: readonly Position[] = [],
     history?: unknown,
   ): void {
-    const byRouter = Map.groupBy(
-      prefixes.flatMap((prefix) => this.#placement.span(prefix).map((router) => ({ router, prefix }))),
-      (entry) => entry.router,
+    const isResuming = this.#identity?.terms?.["resume"] === true;
+    const visits = isResuming ? this.#visits.begin(prefixes, positions) : [];
+    const spanned = prefixes.flatMap((prefix) =>
+      this.#placement.span(prefix).map((router) => ({ router, prefix })),
     );
+    const byRouter = Map.groupBy([...visits, ...spanned], (entry) => entry.router);
     this.#await(id, byRouter.keys(), nowMs);
     for (const [router, entries] of byRouter) {
-      this.trunk(router).resumeFrom(positions.filter((position) => routerOf(position.router) === router));
-      const own = entries.map((entry) => entry.prefix);
-      this.toTrunk(router, this.#open(router).subscribe(id, own, history));
+      const own = positions.filter((position) => routerOf(position.router) === router);
+      if (positions.length > 0) this.trunk(router).resumeFrom(own);
+      const asked = entries.map((entry) => entry.prefix);
+      this.toTrunk(router, this.#open(router).subscribe(id, asked, history));
     }
   }
 
-  /** Ends subscriptions at each router that they span; `subscribed` follows when all have done it. */
+  /** Ends subscriptions at each router that has them; `subscribed` follows when all have done it. */
   protected unsubscribe(id: number, prefixes: readonly Prefix[], nowMs: number): void {
-    const routers = new Set(prefixes.flatMap((prefix) => this.#placement.span(prefix)));
+    const spanned = prefixes.flatMap((prefix) => this.#placement.span(prefix));
+    const routers = new Set([...spanned, ...this.#visits.giveUp(prefixes)]);
     this.#await(id, routers, nowMs);
     for (const router of routers) this.toTrunk(router, this.#open(router).unsubscribe(id, prefixes));
+  }
+
+  /** Leaves a former owner that has sent what it kept: nothing more comes of these topics from there. */
+  #visited(router: string): void {
+    const trunk = this.trunk(router);
+    if (trunk.isRecovered) this.toTrunk(router, trunk.leave(this.#visits.end(router)));
   }
 
   /** Waits for no confirmation any longer: nobody is there to be told. */
@@ -255,9 +269,9 @@ export abstract class Session {
     );
   }
 
-  /** Takes an event for a node of a pool. Throws `not_supported_here` where the session cannot choose one. */
+  /** Takes an event for a node of a pool, after `usePools`. */
   protected publishPool(frame: PublishPoolFrame, nowMs: number): void {
-    if (this.#pools === undefined) throw new FabricError("not_supported_here", "there are no pools here");
+    assert(this.#pools !== undefined, "a session that publishes to pools can choose nodes");
     assert(this.#identity !== undefined, "a peer is identified before it publishes");
     const { instance, connection } = this.#identity;
     if (!this.#isViewAsked) this.effect({ type: "needView", instance, connection });

@@ -21,6 +21,7 @@ import { RepeatFilter } from "./repeat-filter.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { isKept, mayHold } from "./stream.ts";
 import type { Prefix } from "./topic.ts";
+import { TrunkSubscriptions } from "./trunk-subscriptions.ts";
 import { UnackedPublishes } from "./unacked-publishes.ts";
 
 /** What the session learns from a trunk. */
@@ -63,15 +64,6 @@ export interface TrunkIdentity {
 /** Trunk connections of one client connection are numbered below this. */
 const TRUNK_CONNECTIONS = 2 ** 20;
 
-/** A subscription that begins with a history; to be asked for again until it is confirmed. */
-interface WithHistory {
-  readonly id: number;
-  readonly prefixes: readonly Prefix[];
-  /** Those of them that were not in force before: a new connection takes the others up from where the reader stands. */
-  readonly added: readonly Prefix[];
-  readonly history: unknown;
-}
-
 export class TrunkEnd {
   readonly router: string;
   readonly #identity: TrunkIdentity;
@@ -79,15 +71,12 @@ export class TrunkEnd {
   #state: "closed" | "opening" | "open" = "closed";
   #attempt = 0;
   #retryMs = 0;
-  readonly #prefixes = new Set<Prefix>();
-  #lastSubscribeId = 0;
-  #confirmedId = 0;
+  readonly #subscriptions = new TrunkSubscriptions();
   /** Where the reader stands, by stream. */
   #positions = new Map<string, Position>();
-  /** Where the next subscription resumes; empty where nothing can have been missed. */
-  #resume: readonly Position[] = [];
   readonly #recovery = new Recovery();
-  #withHistory: WithHistory[] = [];
+  /** The subscription with which the reader has come back, until it is confirmed. */
+  #backId = Infinity;
   /** The end of the delivery that came last. */
   #lastEnd: Position | undefined;
   readonly #unacked: UnackedPublishes;
@@ -146,11 +135,13 @@ export class TrunkEnd {
 
   /** Whether the trunk has something to lose: subscriptions, changes of them, or unacknowledged publishes. */
   get isNeeded(): boolean {
-    return this.#prefixes.size > 0 || this.#hasChange || !this.#unacked.isEmpty;
+    const { isEmpty, hasChange } = this.#subscriptions;
+    return !isEmpty || hasChange || !this.#unacked.isEmpty;
   }
 
-  get #hasChange(): boolean {
-    return this.#lastSubscribeId > this.#confirmedId;
+  /** Whether every subscription is confirmed, and the reader has what was kept of it. */
+  get isRecovered(): boolean {
+    return !this.#subscriptions.hasChange && this.#recovery.isOver;
   }
 
   /** Marks the start of a connection attempt; false when one is under way or open. */
@@ -175,29 +166,8 @@ export class TrunkEnd {
     this.#credit = new ReaderCredit(this.#windowBytes);
     const out = [encodeFrame(hello)];
     this.#lastEnd = undefined;
-    out.push(...this.#resubscribe());
+    for (const frame of this.#subscriptions.again(this.positions)) out.push(this.#bytesOf(frame));
     for (const frame of this.#unacked.resent()) out.push(encodeFrame(frame));
-    return out;
-  }
-
-  /** What a new connection begins with: what was in force, from where the reader stands; then histories, one by one. */
-  #resubscribe(): Uint8Array[] {
-    this.#resume = this.positions;
-    const later = new Set(this.#withHistory.flatMap(({ added }) => added));
-    const before = [...this.#prefixes].filter((prefix) => !later.has(prefix));
-    const out: Uint8Array[] = [];
-    if (before.length > 0) {
-      const id = (this.#withHistory[0]?.id ?? this.#lastSubscribeId + 1) - 1;
-      out.push(this.#subscribeBytes(id, before));
-    }
-    for (const { id, prefixes, history } of this.#withHistory) {
-      const wanted = prefixes.filter((prefix) => this.#prefixes.has(prefix));
-      if (wanted.length > 0) out.push(this.#subscribeBytes(id, wanted, history));
-    }
-    const isConfirmed = this.#withHistory.length === 0 && out.length > 0;
-    if (this.#hasChange && !isConfirmed) out.push(this.#unsubscribeBytes([]));
-    // Whoever subscribes to nothing misses nothing until the next subscription.
-    this.#resume = [];
     return out;
   }
 
@@ -207,9 +177,7 @@ export class TrunkEnd {
    */
   woken(id: number, prefixes: Iterable<Prefix>, positions: readonly Position[]): void {
     this.#state = "open";
-    this.#lastSubscribeId = id;
-    this.#confirmedId = id;
-    for (const prefix of prefixes) this.#prefixes.add(prefix);
+    this.#subscriptions.woken(id, prefixes);
     this.#positions = new Map(positions.map((position) => [position.router, position]));
   }
 
@@ -224,27 +192,33 @@ export class TrunkEnd {
     return this.#retryMs;
   }
 
-  /** Where the reader stands that comes back through this trunk; while the trunk has subscriptions it knows better. */
+  /**
+   * A reader comes back through this trunk, who was subscribed to what it subscribes to next; while the trunk has
+   * subscriptions it knows better. A stream of this router that it does not name begins where the router's memory does.
+   */
   resumeFrom(positions: readonly Position[]): void {
-    if (this.#prefixes.size > 0 || positions.length === 0) return;
+    if (!this.#subscriptions.isEmpty) return;
     this.#positions = new Map(positions.map((position) => [position.router, position]));
-    this.#resume = positions;
+    this.#subscriptions.comesBack();
   }
 
   /** Adds subscriptions; confirmed by a `subscribed` event with this id or a higher one. Ids must rise. */
   subscribe(id: number, prefixes: readonly Prefix[], history?: unknown): Uint8Array[] {
-    this.#lastSubscribeId = id;
-    const added = prefixes.filter((prefix) => !this.#prefixes.has(prefix));
-    for (const prefix of added) this.#prefixes.add(prefix);
-    if (history !== undefined) this.#withHistory.push({ id, prefixes, added, history });
-    return this.isOpen ? [this.#subscribeBytes(id, prefixes, history)] : [];
+    return this.#ask(this.#subscriptions.add(id, prefixes, history, this.positions));
   }
 
   /** Takes subscriptions away; confirmed like `subscribe`. */
   unsubscribe(id: number, prefixes: readonly Prefix[]): Uint8Array[] {
-    this.#lastSubscribeId = id;
-    for (const prefix of prefixes) this.#prefixes.delete(prefix);
-    return this.isOpen ? [this.#unsubscribeBytes(prefixes)] : [];
+    return this.#ask(this.#subscriptions.remove(id, prefixes));
+  }
+
+  /** Takes subscriptions away that have served their purpose: nobody waits for the answer. */
+  leave(prefixes: readonly Prefix[]): Uint8Array[] {
+    return this.#ask(this.#subscriptions.leave(prefixes));
+  }
+
+  #ask(frame: FrameOf<"subscribe"> | FrameOf<"unsubscribe">): Uint8Array[] {
+    return this.isOpen ? [this.#bytesOf(frame)] : [];
   }
 
   /** Publishes a frame and keeps it until it is acknowledged. Numbers must rise. */
@@ -301,29 +275,27 @@ export class TrunkEnd {
     return { type: "recovered", position, complete: isComplete };
   }
 
-  #unsubscribeBytes(prefixes: readonly Prefix[]): Uint8Array {
-    return encodeFrame({ type: "unsubscribe", id: this.#lastSubscribeId, prefixes });
-  }
-
-  #subscribeBytes(id: number, prefixes: readonly Prefix[], history?: unknown): Uint8Array {
-    const positions = this.#resume;
-    this.#resume = [];
-    for (const { router } of positions) if (isKept(router)) this.#recovery.began(router);
-    const options: Options = history === undefined ? {} : { history };
-    return encodeFrame({ type: "subscribe", id, prefixes, positions, options });
+  #bytesOf(frame: FrameOf<"subscribe"> | FrameOf<"unsubscribe">): Uint8Array {
+    if (frame.type === "subscribe") {
+      if (frame.options["back"] === true) this.#backId = frame.id;
+      for (const { router } of frame.positions) if (isKept(router)) this.#recovery.began(router);
+    }
+    return encodeFrame(frame);
   }
 
   #subscribed(frame: FrameOf<"subscribed">): TrunkEvent[] {
     if (frame.positions.length === 0)
       throw new FabricError("invalid_message", "subscribed carries no position");
     this.#positions = new Map(frame.positions.map((position) => [position.router, position]));
-    this.#confirmedId = Math.max(this.#confirmedId, frame.id);
-    const confirmed = this.#withHistory.filter(({ id }) => id <= frame.id);
-    this.#withHistory = this.#withHistory.filter(({ id }) => id > frame.id);
-    for (const { router } of frame.positions) {
-      const isAsked = confirmed.some(({ prefixes }) => prefixes.some((prefix) => mayHold(router, prefix)));
-      if (isKept(router) && isAsked) this.#recovery.historyBegan(router);
+    const asked = this.#subscriptions.confirmed(frame.id);
+    const streams = frame.positions.map(({ router }) => router).filter(isKept);
+    for (const stream of streams) {
+      if (asked.some((prefix) => mayHold(stream, prefix))) this.#recovery.historyBegan(stream);
+      if (frame.id >= this.#backId) this.#recovery.began(stream);
     }
+    if (frame.id >= this.#backId) this.#backId = Infinity;
+    const gone = new Set(frame.gaps.map(({ to }) => to.router));
+    this.#recovery.keep(streams.filter((stream) => !gone.has(stream)));
     return [{ type: "subscribed", id: frame.id, gaps: frame.gaps }];
   }
 

@@ -17,9 +17,15 @@ export class Placement {
   /** Longest prefix first. */
   readonly #byLength: readonly Route[];
 
-  /** The table must hold the empty prefix (src/cluster/layout.ts checks it). */
-  constructor(routes: readonly Route[]) {
+  readonly #former: readonly Route[];
+
+  /**
+   * The table must hold the empty prefix (src/cluster/layout.ts checks it).
+   * @param former Rows of earlier tables whose routers may still keep something.
+   */
+  constructor(routes: readonly Route[], former: readonly Route[] = []) {
     this.routes = routes;
+    this.#former = former;
     this.#byLength = routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
     assert(this.#byLength.at(-1)?.prefix === "", "the router table holds the empty prefix");
   }
@@ -36,6 +42,17 @@ export class Placement {
     const names = new Set([this.owner(prefix)]);
     for (const route of this.routes) if (route.prefix.startsWith(prefix)) names.add(route.name);
     return [...names];
+  }
+
+  /** Every router that may have seen topics under the prefix in an earlier table. */
+  former(prefix: Prefix): readonly string[] {
+    const rows = this.#former.filter((r) => r.prefix.startsWith(prefix) || prefix.startsWith(r.prefix));
+    return [...new Set(rows.map(({ name }) => name))];
+  }
+
+  /** Whether the table has the router. */
+  has(router: string): boolean {
+    return this.routes.some(({ name }) => name === router);
   }
 }
 

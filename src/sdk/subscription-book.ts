@@ -47,8 +47,9 @@ export class SubscriptionBook {
   }
 
   /**
-   * The frames that a new connection begins with: what was in force in one, then what had no answer, one by one. A new
-   * connection does not know what was to be taken away: `confirmed` are the changes that need no frame.
+   * The frames that a new connection begins with: what was in force in one, from where the client stands, then what had
+   * no answer, one by one, from when it is in force. A new connection does not know what was to be taken away:
+   * `confirmed` are the changes that need no frame.
    */
   resume(positions: readonly Position[]): { readonly frames: Frame[]; readonly confirmed: number[] } {
     const inForce = new Map(this.#wanted);
@@ -60,7 +61,7 @@ export class SubscriptionBook {
         continue;
       }
       for (const prefix of prefixes) inForce.set(prefix, inForce.get(prefix)! - 1);
-      frames.push({ type, id, prefixes, positions, options });
+      frames.push({ type, id, prefixes, positions: [], options });
     }
     const rest = [...inForce.keys()].filter((prefix) => inForce.get(prefix)! > 0);
     if (rest.length > 0) {

@@ -53,7 +53,7 @@ function start(peer: WebSocket, { env, ctx, grant, layout }: Surroundings, done:
   const session = new NativeSession({
     endpoint: newEndpointId("native"),
     grant,
-    placement: new Placement(layout.routers),
+    placement: new Placement(layout.routers, layout.formerRouters),
     table: tableVersion(layout.routers),
     publisherOf,
     reader: layout.jsonReader,

@@ -8,12 +8,14 @@ import { JsonSession } from "../../src/protocol/json-session.ts";
 import { NativeSession } from "../../src/protocol/native-session.ts";
 import type { Session, SessionEffect } from "../../src/protocol/session.ts";
 import type { RetentionPolicy } from "../../src/routing/kept.ts";
+import { parsePrefix } from "../../src/protocol/topic.ts";
+import { Placement } from "../../src/routing/placement.ts";
 import { Router } from "../../src/routing/router.ts";
 import { RouterStore } from "./router-store.ts";
 
 const ROUTER = "main";
 const TABLE = "table-1";
-const placement = { owner: () => ROUTER, span: () => [ROUTER] };
+const placement = new Placement([{ name: ROUTER, prefix: parsePrefix("") }]);
 
 export const instance = (char: string): InstanceId => char.repeat(16);
 
@@ -192,6 +194,7 @@ export class Exchange {
         return;
       case "log":
       case "member":
+      case "needView":
       case "acked":
       case "done":
     }

@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { Session, type SessionEffect } from "../../../src/protocol/session.ts";
+import { parsePrefix } from "../../../src/protocol/topic.ts";
+import { Placement } from "../../../src/routing/placement.ts";
 import { hasRoom, SessionDriver } from "../../../src/worker/session-driver.ts";
 
 /** A session that says how much waits in it and ends when it is told to. */
@@ -9,7 +11,7 @@ class Holder extends Session {
   bufferedBytes = 0;
 
   constructor() {
-    super({ owner: () => "main", span: () => ["main"] });
+    super(new Placement([{ name: "main", prefix: parsePrefix("") }]));
   }
 
   end(): void {
