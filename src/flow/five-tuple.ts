@@ -29,7 +29,7 @@ function hashed(h: number, { address, port }: EndPoint): number {
 }
 
 /** By address, bytewise, then by port. */
-export function compare(a: EndPoint, b: EndPoint): number {
+function compare(a: EndPoint, b: EndPoint): number {
   for (let i = 0; i < a.address.length; i++) {
     const difference = a.address[i]! - b.address[i]!;
     if (difference !== 0) return difference;

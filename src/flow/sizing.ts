@@ -1,7 +1,7 @@
 /** How many cores a site needs, by the rule of thumb of Bro's cluster documentation. */
 
 /** Traffic that one core analyses, Mbit/s. */
-export const MBPS_PER_CORE = 250;
+const MBPS_PER_CORE = 250;
 
 export interface Sizing {
   readonly cores: number;

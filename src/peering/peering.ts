@@ -11,11 +11,11 @@ import type { TrunkEvent } from "../protocol/trunk-end.ts";
 import { Flow, type FlowCounts, type OriginIdOf } from "./flow.ts";
 import { PeeringEnd } from "./peering-end.ts";
 
-export const SIDES = ["left", "right"] as const;
+const SIDES = ["left", "right"] as const;
 export type Side = (typeof SIDES)[number];
 const OTHER = { left: "right", right: "left" } as const;
 
-export interface PeeringSide {
+interface PeeringSide {
   readonly instance: InstanceId;
   /** Topics under these prefixes go from this side to the other one. */
   readonly topics: readonly Prefix[];

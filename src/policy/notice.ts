@@ -45,7 +45,7 @@ export interface RaisedNotice {
   readonly suppressForMs?: number;
 }
 
-export const NETCONTROL_TOPIC = "zeek/netcontrol/drop";
+const NETCONTROL_TOPIC = "zeek/netcontrol/drop";
 const RAISE = "Notice::raise";
 const CLUSTER_NOTICE = "Notice::cluster_notice";
 const BEGIN = "Notice::begin_suppression";
