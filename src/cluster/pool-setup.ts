@@ -28,16 +28,22 @@ export interface Pool {
 
 /** All pools of a layout, by topic. */
 export interface PoolSet {
-  /** Another one for other pools, members or site ids, 32 bits: two who have it choose alike. */
+  /**
+   * Another one for other pools, members, site ids, or members that are there without being seen: 32 bits. Two who have
+   * it, and the same view of Membership, choose alike.
+   */
   readonly digest: number;
   /** How keys are hashed. */
   readonly generation: HrwGeneration;
   readonly pools: readonly Pool[];
 }
 
+/** Where a node is decides nothing but who is alive without having joined. */
+type SetupNode = Pick<NodeEntry, "name" | "nodeType"> & Partial<Pick<NodeEntry, "place" | "enabled">>;
+
 export interface PoolSetup {
   readonly specs: readonly PoolSpec[];
-  readonly nodes: readonly Pick<NodeEntry, "name" | "nodeType">[];
+  readonly nodes: readonly SetupNode[];
   /** The first manager by name counts as a logger, the last of them. */
   readonly managerIsLogger: boolean;
   readonly topicNames: TopicNames;
@@ -73,7 +79,8 @@ export function setUpPools(setup: PoolSetup): PoolSet {
     cursor[spec.nodeType] = all.length === 0 ? 0 : (start + size) % all.length;
   }
   const pools = specs.map((spec) => ({ spec, nodes: poolNodes(members.get(spec)!, setup) }));
-  return { digest: digestOf(pools), generation: setup.generation, pools };
+  const atEdge = new Set(setup.nodes.filter((n) => n.place === "edge" && n.enabled).map(({ name }) => name));
+  return { digest: digestOf(pools, atEdge), generation: setup.generation, pools };
 }
 
 function eligibleNodes({ nodes, managerIsLogger }: PoolSetup): Eligible {
@@ -109,11 +116,15 @@ function poolNodes(names: readonly NodeName[], { topicNames, generation }: PoolS
 
 const END = 0;
 
-function digestOf(pools: readonly Pool[]): number {
+/** @param atEdge Nodes that are alive whoever has joined. */
+function digestOf(pools: readonly Pool[], atEdge: ReadonlySet<NodeName>): number {
   let h = FNV_OFFSET;
   for (const { spec, nodes } of pools) {
     h = fnvByte(fnvText(h, spec.name), END);
-    for (const { alias, siteId, topic } of nodes) h = fnvByte(fnvText(h, `${alias} ${siteId} ${topic}`), END);
+    for (const { name, alias, siteId, topic } of nodes) {
+      const place = atEdge.has(name) ? " edge" : "";
+      h = fnvByte(fnvText(h, `${alias} ${siteId} ${topic}${place}`), END);
+    }
     h = fnvByte(h, END);
   }
   return h >>> 0;

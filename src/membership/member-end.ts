@@ -58,6 +58,8 @@ export class MemberEnd {
   #retryAtMs = Infinity;
   #join: OwnJoin | undefined;
   #joins = 0;
+  /** Whether this trunk speaks for the node: the join is said on it. */
+  #isSaid = false;
   #isWatching = false;
   /** Whether the view has come on this trunk since it was asked for. */
   #isCurrent = false;
@@ -111,7 +113,8 @@ export class MemberEnd {
     const member = { name, nodeType, nodeId };
     this.#join = { id, trunkId: ++this.#joins, member, isConfirmed: false };
     this.#heardMs = nowMs;
-    this.#say(this.#joinBytes(this.#join));
+    if (this.#state === "open") this.#sayJoin(this.#join);
+    else this.#open();
   }
 
   /** The session needs the view for itself, to choose nodes of pools. */
@@ -134,6 +137,7 @@ export class MemberEnd {
     if (this.#join === undefined) return;
     if (this.#state === "closed" && this.#retryAtMs === Infinity) return this.#open();
     if (this.#state !== "open" || this.#options.liveness !== "heartbeat") return;
+    if (!this.#isSaid) this.#sayJoin(this.#join);
     if (nowMs - this.#beatMs < LIMITS.heartbeatMs / 2) return;
     if (nowMs - this.#unansweredMs >= LIMITS.nodeSilenceMs) return this.#giveUp(nowMs);
     this.#beat(nowMs);
@@ -148,6 +152,7 @@ export class MemberEnd {
   opened(nowMs: number): void {
     if (this.#state === "over") return this.#close(true);
     this.#state = "open";
+    this.#isSaid = false;
     const { instance, connection, liveness } = this.#options;
     this.#send({
       type: "hello",
@@ -156,9 +161,11 @@ export class MemberEnd {
       connection: connection * TRUNK_CONNECTIONS + ++this.#attempt,
       options: {},
     });
-    if (this.#join !== undefined) this.#effects.push(sendOf(this.#joinBytes(this.#join)));
+    if (this.#join !== undefined && this.#speaksAtOnce(this.#join, nowMs)) {
+      this.#sayJoin(this.#join);
+      if (liveness === "heartbeat") this.#beat(nowMs);
+    }
     if (this.#isWatching) this.#effects.push(sendOf(this.#watchBytes()));
-    if (this.#join !== undefined && liveness === "heartbeat") this.#beat(nowMs);
   }
 
   /** A frame of Membership. Anything that it does not send gives the trunk up. */
@@ -199,10 +206,16 @@ export class MemberEnd {
     if (hasTrunk) this.#close(true);
   }
 
-  /** A peer that has fallen silent must not come back by a trunk alone: it is awaited. */
   #isNeeded(nowMs: number): boolean {
-    if (this.#isWatching) return true;
-    if (this.#join === undefined) return false;
+    return this.#isWatching || (this.#join !== undefined && this.#isHeard(nowMs));
+  }
+
+  /** A join is a sign of life: a peer that hangs must not come back by another trunk of its session, so it is awaited. */
+  #speaksAtOnce({ isConfirmed }: OwnJoin, nowMs: number): boolean {
+    return this.#options.liveness === "close" || (!isConfirmed && this.#isHeard(nowMs));
+  }
+
+  #isHeard(nowMs: number): boolean {
     return this.#options.liveness === "close" || nowMs - this.#heardMs < LIMITS.nodeSilenceMs;
   }
 
@@ -271,8 +284,9 @@ export class MemberEnd {
     this.#reply(frame);
   }
 
-  #joinBytes({ trunkId, member }: OwnJoin): Uint8Array {
-    return encodeFrame(joinFrame(trunkId, member, this.#options.liveness));
+  #sayJoin({ trunkId, member }: OwnJoin): void {
+    this.#isSaid = true;
+    this.#send(joinFrame(trunkId, member, this.#options.liveness));
   }
 
   #watchBytes(): Uint8Array {

@@ -1,5 +1,7 @@
 /** Which nodes are in which pool: Zeek's cases, and its fatal errors. */
 import { describe, expect, it } from "vitest";
+import { layoutPools } from "../../../src/cluster/layout-pools.ts";
+import { parseLayout } from "../../../src/cluster/layout.ts";
 import { setUpPools } from "../../../src/cluster/pool-setup.ts";
 import { parsePools, poolSpecs } from "../../../src/cluster/pool-spec.ts";
 import { PoolViews } from "../../../src/cluster/pool-views.ts";
@@ -71,6 +73,19 @@ describe("the set-up of pools", () => {
     const [{ layout, specs }] = fine as [Computed];
     const turned = Object.fromEntries(Object.entries(layout).toReversed());
     expect(setUpVector(turned, specs.toReversed(), false)).toEqual(setUpVector(layout, specs, false));
+  });
+
+  it("R33 has another digest where another node is there without having joined", () => {
+    const setOf = (...nodes: object[]) => layoutPools(parseLayout({ nodes }));
+    const [name, nodeType] = ["logger-1", "LOGGER"];
+    const sets = [
+      setOf({ name, nodeType, place: "edge" }),
+      setOf({ name, nodeType, place: "edge", enabled: false }),
+      setOf({ name, nodeType, place: "remote" }),
+    ];
+    const [there, ...not] = sets.map(({ digest }) => digest);
+    expect(not).not.toContain(there);
+    expect(setOf({ name, nodeType, place: "edge" }).digest).toBe(there);
   });
 
   it("names what is missing", () => {
