@@ -7,7 +7,6 @@ import type { FrameOf, Gap, InstanceId } from "../src/protocol/frame.ts";
 import type { Prefix } from "../src/protocol/topic.ts";
 import { TrunkEnd } from "../src/protocol/trunk-end.ts";
 import type { Placement } from "../src/routing/placement.ts";
-import { tableVersion } from "../src/routing/placement.ts";
 import type { NodeTrunkRow } from "./cluster-node-tables.ts";
 import type { Push, PushAnswer, RouterCalls } from "./node-calls.ts";
 import { trace } from "./trace.ts";
@@ -195,7 +194,7 @@ export class NodeTrunks {
     return new TrunkEnd(router, {
       instance: reader,
       connection,
-      table: tableVersion(placement.routes),
+      table: placement.version,
       terms,
     });
   }

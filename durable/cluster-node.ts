@@ -75,7 +75,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
       {
         node: this.#name,
         reader: life.reader,
-        placement: new Placement(layout.routers),
+        placement: new Placement(layout.routers, layout.formerRouters),
         stub: (router) => env.ROUTER.getByName(router),
         keep: (router, row) => this.#tables.putTrunk(router, row),
         delivered: (frame) => this.#delivered(frame),

@@ -15,7 +15,7 @@ import { joinSegments } from "../src/protocol/join-segments.ts";
 import { fromBytes } from "../src/protocol/topic.ts";
 import { encodeEvents } from "../src/protocol/transcode.ts";
 import type { TrunkIdentity } from "../src/protocol/trunk-end.ts";
-import { Placement, tableVersion } from "../src/routing/placement.ts";
+import { Placement } from "../src/routing/placement.ts";
 import { ReportTables, type WaitingPublish } from "./report-tables.ts";
 import { RouterPublisher } from "./router-publisher.ts";
 import { openTrunk } from "./trunk.ts";
@@ -49,7 +49,7 @@ export class Reporter {
     const birth = () => ({ instance: newInstance(), writer: newInstance(), birthMs: Date.now() });
     this.#tables = new ReportTables(ports.storage, birth);
     const { layout } = ports;
-    this.#placement = new Placement(layout.routers);
+    this.#placement = new Placement(layout.routers, layout.formerRouters);
     const loggers = layout.loggers.filter(({ enabled }) => enabled).map(({ name }) => name);
     this.#queue = new LogQueue(loggers, this.#tables.loadLog());
     this.#unsent = [...this.#tables.publishes()];
@@ -113,7 +113,7 @@ export class Reporter {
   #publisher(router: string): RouterPublisher {
     let publisher = this.#publishers.get(router);
     if (publisher === undefined) {
-      this.#identity ??= { ...this.#tables.connect(), table: tableVersion(this.#placement.routes) };
+      this.#identity ??= { ...this.#tables.connect(), table: this.#placement.version };
       publisher = new RouterPublisher(router, this.#identity, {
         open: async (name) => openTrunk(this.#ports.env.ROUTER.getByName(name)),
         acknowledged: (name, seq) =>

@@ -4,11 +4,11 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Gather } from "../src/base/gather.ts";
-import { Placement, tableVersion } from "../src/routing/placement.ts";
+import { policiesOf } from "../src/routing/keeper.ts";
+import { Placement } from "../src/routing/placement.ts";
 import type { RouterLedgerView } from "../src/routing/ledger.ts";
 import type { RouterEffect } from "../src/routing/router-state.ts";
 import { Router } from "../src/routing/router.ts";
-import type { Prefix } from "../src/protocol/topic.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import { scriptedNodes } from "../src/site/scripts.ts";
 import { AlarmQueue } from "./alarm.ts";
@@ -38,19 +38,15 @@ export class TopicRouter extends DurableObject<RouterEnv> implements RouterCalls
     super(ctx, env);
     this.#tables = new RouterTables(ctx.storage);
     this.#sockets = new Sockets(ctx);
-    const { routers, retention, nodes } = deployedLayout(env.LAYOUT);
-    const table = tableVersion(routers);
+    const { routers, formerRouters, retention, nodes } = deployedLayout(env.LAYOUT);
     const name = ctx.id.name ?? "";
-    const placement = new Placement(routers);
+    const placement = new Placement(routers, formerRouters);
     const stored = this.#tables.load();
-    // What it kept of topics that another router owns now is served and expires by the same policies (rule 8).
-    const held = new Set(stored.logs.map(({ prefix }) => prefix));
-    const isOwn = (prefix: Prefix) => placement.span(prefix).includes(name);
-    const policies = retention.filter(({ prefix }) => isOwn(prefix) || held.has(prefix));
+    const policies = policiesOf(name, placement, retention, stored.logs);
     const keeping = { policies, store: this.#tables.kept };
     const nodeTrunks = stored.trunks.map(({ id }) => id).filter((id) => nodeTrunkOf(id) !== undefined);
     const live = new Set([...this.#sockets.ids, ...nodeTrunks]);
-    this.#router = new Router({ name, table, keeping }, stored, live, Date.now());
+    this.#router = new Router({ name, table: placement.version, keeping }, stored, live, Date.now());
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#nodes = new RouterNodes({
       router: name,

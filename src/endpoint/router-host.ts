@@ -5,7 +5,7 @@
 import { Gather } from "../base/gather.ts";
 import type { RouterEffect } from "../routing/router-state.ts";
 import type { RouterLedgerView } from "../routing/ledger.ts";
-import { Placement, tableVersion } from "../routing/placement.ts";
+import { Placement } from "../routing/placement.ts";
 import { Router } from "../routing/router.ts";
 import { parsePrefix } from "../protocol/topic.ts";
 import { nextMacrotask } from "../sdk/macrotask.ts";
@@ -15,7 +15,7 @@ import { Deadline } from "./deadline.ts";
 const NAME = "endpoint";
 const ROUTES = [{ name: NAME, prefix: parsePrefix("") }];
 export const PLACEMENT = new Placement(ROUTES);
-export const TABLE = tableVersion(ROUTES);
+export const TABLE = PLACEMENT.version;
 
 /** The session's end of a trunk. */
 export interface TrunkHandlers {

@@ -2,6 +2,7 @@
 import { LIMITS } from "../base/limits.ts";
 import type { SequencedFrame } from "../protocol/frame.ts";
 import { KeptLog } from "./kept-log.ts";
+import type { Placement } from "./placement.ts";
 import {
   isBefore,
   LOG_IDS,
@@ -16,6 +17,17 @@ import {
 export interface Keeping {
   readonly policies: readonly RetentionPolicy[];
   readonly store: KeptStore;
+}
+
+/** What a router keeps: topics that it may own, and what it has left of those that others own now (rule 8). */
+export function policiesOf(
+  router: string,
+  placement: Placement,
+  retention: readonly RetentionPolicy[],
+  stored: readonly StoredLog[],
+): readonly RetentionPolicy[] {
+  const left = new Set(stored.map(({ prefix }) => prefix));
+  return retention.filter(({ prefix }) => placement.span(prefix).includes(router) || left.has(prefix));
 }
 
 export class Keeper {

@@ -14,6 +14,7 @@ export interface Route {
 
 export class Placement {
   readonly routes: readonly Route[];
+  readonly version: string;
   /** Longest prefix first. */
   readonly #byLength: readonly Route[];
 
@@ -26,6 +27,7 @@ export class Placement {
   constructor(routes: readonly Route[], former: readonly Route[] = []) {
     this.routes = routes;
     this.#former = former;
+    this.version = tableVersion(routes, former);
     this.#byLength = routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
     assert(this.#byLength.at(-1)?.prefix === "", "the router table holds the empty prefix");
   }
@@ -56,7 +58,8 @@ export class Placement {
   }
 }
 
-/** The version of a router table: equal iff the tables are (rule 8). */
-export function tableVersion(routes: readonly Route[]): string {
-  return JSON.stringify(routes.map((route) => [route.name, route.prefix]));
+/** The version of a router table: equal iff the tables are, and what came before them (rule 8). */
+export function tableVersion(routes: readonly Route[], former: readonly Route[] = []): string {
+  const rows = (all: readonly Route[]) => all.map((route) => [route.name, route.prefix]);
+  return JSON.stringify(former.length === 0 ? rows(routes) : [rows(routes), rows(former)]);
 }

@@ -4,7 +4,7 @@ import type { ClientInfo } from "../membership/client-reports.ts";
 import type { Layout } from "../cluster/layout.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { JsonSession } from "../protocol/json-session.ts";
-import { Placement, tableVersion } from "../routing/placement.ts";
+import { Placement } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId, newEndpointId } from "./ids.ts";
@@ -67,9 +67,10 @@ interface Surroundings {
 function start(peer: WebSocket, { env, ctx, grant, layout, client }: Surroundings, done: () => void): void {
   const endpoint = newEndpointId("websocket");
   const reports = new ClientReports({ id: endpoint, ...client }, layout, env, ctx);
+  const placement = new Placement(layout.routers, layout.formerRouters);
   const session = new JsonSession({
-    identity: { instance: newInstanceId(), connection: 1, table: tableVersion(layout.routers) },
-    placement: new Placement(layout.routers),
+    identity: { instance: newInstanceId(), connection: 1, table: placement.version },
+    placement,
     endpoint,
     version: VERSION,
     grant,

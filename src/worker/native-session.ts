@@ -6,7 +6,7 @@ import { nodeIdOf } from "../membership/node-id.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { SUBPROTOCOL } from "../protocol/handshake.ts";
 import { NativeSession } from "../protocol/native-session.ts";
-import { Placement, tableVersion } from "../routing/placement.ts";
+import { Placement } from "../routing/placement.ts";
 import type { FabricEnv } from "./env.ts";
 import { newEndpointId, newInstanceId, publisherOf } from "./ids.ts";
 import { currentLayout, knownOverride } from "./layout-copy.ts";
@@ -50,11 +50,12 @@ export async function acceptNativeSession(
 }
 
 function start(peer: WebSocket, { env, ctx, grant, layout }: Surroundings, done: () => void): void {
+  const placement = new Placement(layout.routers, layout.formerRouters);
   const session = new NativeSession({
     endpoint: newEndpointId("native"),
     grant,
-    placement: new Placement(layout.routers, layout.formerRouters),
-    table: tableVersion(layout.routers),
+    placement,
+    table: placement.version,
     publisherOf,
     reader: layout.jsonReader,
     pools: sessionPools(layout, env, ctx, () => driver.viewed()),

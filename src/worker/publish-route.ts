@@ -8,7 +8,7 @@ import { PublishQueue } from "../protocol/publish-queue.ts";
 import type { SessionLedger } from "../protocol/session-ledger.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import { TrunkEnd } from "../protocol/trunk-end.ts";
-import { Placement, tableVersion, type Route } from "../routing/placement.ts";
+import { Placement } from "../routing/placement.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import type { FabricEnv } from "./env.ts";
 import { newInstanceId } from "./ids.ts";
@@ -24,8 +24,8 @@ type PublishEnv = Pick<FabricEnv, "ROUTER" | "LAYOUT">;
  */
 export async function publishEvents(env: PublishEnv, grant: Grant, request: Request): Promise<Response> {
   const body = await textOf(request);
-  const { routers } = deployedLayout(env.LAYOUT);
-  const placement = new Placement(routers);
+  const { routers, formerRouters } = deployedLayout(env.LAYOUT);
+  const placement = new Placement(routers, formerRouters);
   const queues = new Map<string, PublishQueue>();
   const scanner = new DataMessageScanner();
   let published = 0;
@@ -41,7 +41,7 @@ export async function publishEvents(env: PublishEnv, grant: Grant, request: Requ
     published++;
   }
   const all = [...queues].map(async ([router, queue]) =>
-    isolateLedger.during(async (ledger) => send(env, router, routers, queue, ledger)),
+    isolateLedger.during(async (ledger) => send(env, router, placement.version, queue, ledger)),
   );
   await Promise.all(all);
   return Response.json({ published });
@@ -86,11 +86,11 @@ function topicOf(scanner: DataMessageScanner, line: string, number: number) {
 async function send(
   env: PublishEnv,
   router: string,
-  table: readonly Route[],
+  table: string,
   queue: PublishQueue,
   ledger: SessionLedger,
 ): Promise<void> {
-  const identity = { instance: newInstanceId(), connection: 1, table: tableVersion(table) };
+  const identity = { instance: newInstanceId(), connection: 1, table };
   const trunk = new TrunkEnd(router, identity, ledger);
   let last = 0;
   while (queue.chars > 0) {
