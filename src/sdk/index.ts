@@ -21,6 +21,7 @@ export type { ClientEvents } from "./client-events.ts";
 export type { ConnectOptions } from "./connect-options.ts";
 export type { ClientStatus } from "./connector.ts";
 export type { EventStream } from "./event-stream.ts";
+export type { FileWrites } from "./file-writes.ts";
 export type { EventHandler } from "./handler-subscriber.ts";
 export type { History } from "./history.ts";
 export type { LogStream, LogStreamOptions, LogStreams } from "./log-streams.ts";

@@ -8,14 +8,17 @@ import { LIMITS } from "../../src/base/limits.ts";
 import { parseRawWrite } from "../../src/protocol/raw-write.ts";
 import { connect } from "../../src/sdk/index.ts";
 import { Random } from "../sim/kit/random.ts";
-import { runCli } from "../support/cli.ts";
+import type { Fabric } from "../../src/cli/fabric.ts";
+import { PACKAGE_ROOT } from "../../src/cli/package-root.ts";
+import { runCli, startNode } from "../support/cli.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { startServe, tempDir, type ServeProcess } from "../support/fabric.ts";
+import { startInProcess, startServe, tempDir, type ServeProcess } from "../support/fabric.ts";
 import { readR2Objects } from "../support/r2-files.ts";
 import { signToken, TEST_KEY } from "../support/tokens.ts";
 
 const root = tempDir("selvedge-files");
 let serve: ServeProcess;
+let open: Fabric;
 const token = async (logs: string[], admin = false) =>
   signToken({ publish: [""], subscribe: [""], logs, admin });
 
@@ -25,8 +28,10 @@ beforeAll(async () => {
     layout: { loggers: [{ name: "one" }, { name: "two" }] },
     env: { SELVEDGE_KEY: TEST_KEY },
   });
+  open = await startInProcess();
 });
 afterAll(async () => {
+  await open.close();
   await serve.dispose();
   rmSync(root, { recursive: true, force: true });
 });
@@ -155,6 +160,13 @@ describe("raw writes", () => {
     await expect(writer.files.write("t", "../a", "x")).rejects.toMatchObject({ code: "invalid_data" });
     await writer.files.write("t", "empty", "");
     expect((await get("/empty")).status).toBe(404);
+  });
+
+  it("[C81] the example redirects what it prints to a file", async () => {
+    const example = await startNode(join(PACKAGE_ROOT, "examples/remote-print.ts"), [open.url]).done();
+    const prints = "prints/worker-1.log";
+    expect(example).toEqual({ status: 0, stdout: `${prints}: hello, world\n${prints}: bye\n`, stderr: "" });
+    expect(await (await fetch(`${open.url}/v1/files/${prints}`)).text()).toBe("hello, world\nbye\n");
   });
 
   it("[C81] the command line prints and keeps files: printing that was redirected", async () => {

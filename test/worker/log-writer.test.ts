@@ -117,6 +117,37 @@ describe("a batch on its way to R2", () => {
   });
 });
 
+describe("L-3 a file", () => {
+  it("is parts of chunks as they were sent, in their order over a crash, with the time of the first in the key", async () => {
+    let trunk = await LogTrunk.open();
+    const path = `${trunk.logger}/a b.bin`;
+    const chunk = (number: number, bytes: number[]) =>
+      trunk.batch(number, "x\n", { stream: `files/${path}`, bytes: Uint8Array.from(bytes) });
+    await trunk.ask(chunk(1, [0, 255]), chunk(2, [10]));
+    await crash(trunk);
+    trunk = await LogTrunk.open(trunk.logger);
+    expect(await trunk.ask(chunk(2, [10]), chunk(3, [7]))).toMatchObject([
+      { type: "logAck", last: { number: 2 } },
+      { type: "logAck", last: { number: 3 } },
+    ]);
+    const { entries } = await trunk.stub.manifest(`files/${path}`, undefined);
+    const since = entries[0]!.sinceMs;
+    await trunk.stub.flush([`files/${path}`]);
+    await trunk.ask(chunk(4, [9]));
+    await trunk.stub.flush([]);
+    const { objects } = await env.LOGS.list({ prefix: `files/${path}/` });
+    expect(objects[0]!.key).toBe(`files/${path}/${since}-${trunk.logger}-1-3`);
+    const parts = await Promise.all(objects.map(async ({ key }) => env.LOGS.get(key)));
+    expect(parts.map((part) => part!.httpMetadata?.contentType)).toEqual(
+      Array.from({ length: 2 }, () => "application/octet-stream"),
+    );
+    const bytes = await Promise.all(
+      parts.map(async (part) => [...new Uint8Array(await part!.arrayBuffer())]),
+    );
+    expect(bytes).toEqual([[0, 255, 10, 7], [9]]);
+  });
+});
+
 describe("[R20] a crash of the logger", () => {
   it("after the acknowledgement loses nothing", async () => {
     const trunk = await LogTrunk.open();
