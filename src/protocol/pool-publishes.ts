@@ -55,6 +55,8 @@ interface Held {
   view: PoolViewRef | undefined;
   /** Whether an earlier choice may be under way. */
   isRepeat: boolean;
+  /** Whether an earlier session has chosen: its choice holds, and is not known here. */
+  isElsewhere: boolean;
   wasSent: boolean;
   /** Since when nobody was there for it, ms. */
   sinceMs: number;
@@ -115,6 +117,7 @@ export class PoolPublishes {
       router: "",
       view: undefined,
       isRepeat: frame.repeat,
+      isElsewhere: frame.repeat,
       wasSent: false,
       sinceMs: nowMs,
       misses: 0,
@@ -127,6 +130,7 @@ export class PoolPublishes {
       }
       assertEvents(frame.payload, frame.count);
     });
+    if (held.isElsewhere) this.#awaitElsewhere(held);
   }
 
   /** There may be another view: what waits is tried again, and what went to a node that is gone is sent to another. */
@@ -185,6 +189,7 @@ export class PoolPublishes {
     if (nowMs < this.#retryAtMs) return;
     this.#retryAtMs = Infinity;
     for (const held of this.#held.values()) {
+      if (held.isElsewhere && held.state === "sent") this.#awaitElsewhere(held, nowMs);
       if (held.state !== "waiting") continue;
       if (nowMs - held.sinceMs < LIMITS.poolWaitMs) this.#try(held, nowMs);
       else this.#refuse(held, waitedInVain(held), nowMs);
@@ -252,7 +257,7 @@ export class PoolPublishes {
         throw new FabricError("forbidden", `no permission to publish to '${textOf(node.topic)}'`);
       }
       if (!isSame(held.view, view)) held.misses = 0;
-      if (held.wasSent) held.isRepeat = false;
+      if (held.wasSent) held.isRepeat = held.isElsewhere = false;
       held.node = node;
       held.view = view;
       held.router = owner(node.topic);
@@ -261,6 +266,13 @@ export class PoolPublishes {
       if (!(error instanceof FabricError)) throw error;
       this.#refuse(held, error, nowMs);
     }
+  }
+
+  /** The node that an earlier session chose may be gone without the router knowing: then another takes the event over. */
+  #awaitElsewhere(held: Held, nowMs = held.sinceMs): void {
+    const dueMs = held.sinceMs + LIMITS.poolWaitMs;
+    if (nowMs >= dueMs) this.#try(held, nowMs);
+    else this.#retryAtMs = Math.min(this.#retryAtMs, dueMs);
   }
 
   #wait(nowMs: number): void {

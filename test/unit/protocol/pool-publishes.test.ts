@@ -267,6 +267,20 @@ describe("R33 M-10 connections that break", () => {
     expect(rig.session.ledger.publishers).toMatchObject({ received: 2, acknowledged: 1, repeats: 1 });
   });
 
+  test("R33 an earlier choice that nobody answers for ends, since its node may have gone unseen", () => {
+    const views = new PoolViewRig().up(...PROXIES);
+    const rig = opened(views);
+    send(rig, { ...rr(1), repeat: true });
+    rig.connect().do(() => {});
+    expect(sent(rig)).toEqual(["1 proxy-1 again"]);
+    rig.pass(LIMITS.poolWaitMs - 1);
+    expect(sent(rig)).toEqual([]);
+    rig.pass(1);
+    expect(sent(rig)).toEqual(["1 proxy-2"]);
+    rig.pass(LIMITS.poolWaitMs);
+    expect(sent(rig)).toEqual([]);
+  });
+
   test("a peer that goes leaves what it has sent to the session, which ends when all is handled", () => {
     const views = new PoolViewRig().up("proxy-1");
     const rig = opened(views);
