@@ -9,6 +9,7 @@ import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import { FRAME, type Frame, type Gap, type InstanceId } from "../protocol/frame.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import { parsePrefix, type Prefix, type Topic } from "../protocol/topic.ts";
+import { helloOf, windowOf, type ConnectOptions } from "../sdk/connect-options.ts";
 import { NativeEngine } from "../sdk/engine.ts";
 import type { EventRun } from "../sdk/event-run.ts";
 import { Link, type ClientEvent } from "../sdk/link.ts";
@@ -25,7 +26,8 @@ import {
   type PeerStatus,
 } from "./peer.ts";
 
-export interface PeerOptions {
+/** `windowBytes`, `overflow` and `queueBytes` as of the SDK's `connect`: what the other side does when this one is behind. */
+export interface PeerOptions extends Pick<ConnectOptions, "windowBytes" | "overflow" | "queueBytes"> {
   /** The name that this side gives itself; by default that of the endpoint. */
   readonly name?: string | undefined;
   /** Seconds in Broker, ms here: how long after a failure the next attempt is made; 0 for never. By default `LIMITS.peerRetryMs`. */
@@ -74,20 +76,15 @@ export class DialledPeer implements Outbound {
   #isResumed = false;
   #isOver = false;
 
-  /** Throws `invalid_uri`, `invalid_topic_key`. */
+  /** Throws `invalid_uri`, `invalid_topic_key`, `invalid_data`. */
   constructor(options: DialledOptions) {
     this.#options = options;
     this.#location = parseLocation(options.url);
     options.send?.forEach(parsePrefix);
-    const { instance, name } = options;
     this.#engine = new NativeEngine({
       instance: newInstance(),
-      hello: {
-        client: "selvedge-endpoint",
-        node: nodeOption(instance),
-        ...(name === undefined ? {} : { name }),
-      },
-      windowBytes: LIMITS.readerWindowBytes,
+      hello: { ...helloOf(options), client: "selvedge-endpoint", node: nodeOption(options.instance) },
+      windowBytes: windowOf(options),
       random: Math.random,
       retryMs: this.#retryMs,
     });

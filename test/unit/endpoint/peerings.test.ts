@@ -176,6 +176,22 @@ describe("while a peer is judged", () => {
   });
 });
 
+test("a dialler that chooses to block misses nothing of what is published faster than it reads", async () => {
+  await using all = new Endpoints();
+  const [listener, dialler] = [all.make(), all.make()];
+  const inbox = new Inbox(dialler, "ev");
+  await dialler.subscribe("t/");
+  const missed: unknown[] = [];
+  dialler.onStatus("gap", (gap) => missed.push(gap));
+  const options = { overflow: "block", windowBytes: 10_000, queueBytes: 10_000 } as const;
+  await all.dial(dialler, await listener.listen(place()), options);
+  const total = 10_000;
+  for (let n = 1; n <= total; n++) listener.publish("t/x", "ev", count(n));
+  await inbox.until(total);
+  expect(inbox.firsts).toEqual(Array.from({ length: total }, (_, n) => BigInt(n + 1)));
+  expect(missed).toEqual([]);
+});
+
 describe("places", () => {
   test.each(["tcp://127.0.0.1:9", "127.0.0.1:9", "ipc://x", "inproc://", "ws://"])(
     "[C2] %s is no location",
