@@ -15,14 +15,17 @@ export interface Fed {
 }
 
 /**
- * Raises `Conn::summary` for each connection of a conn.log (TSV or JSON, `.gz` too), as fast as the fabric takes what the
+ * Raises `Conn::summary` for each connection of a conn.log (TSV or JSON, `.gz` too; `-`: standard input), as fast as the fabric takes what the
  * scripts make of it. Resolves when the last one is handled. Rejects when the file cannot be read, and when the node ends.
  */
 export async function feed(node: Pick<ClusterProcess, "raise" | "flush">, file: string): Promise<Fed> {
   const lines = new ConnLines();
   let connections = 0;
   let broken = 0;
-  for await (const line of createInterface({ input: openLog(file), crlfDelay: Infinity })) {
+  for await (const line of createInterface({
+    input: file === "-" ? process.stdin : openLog(file),
+    crlfDelay: Infinity,
+  })) {
     const read = lines.read(line);
     if (read.type === "broken") broken++;
     if (read.type !== "record") continue;

@@ -35,7 +35,7 @@ export function registerNode(cli: CAC): void {
       "A conn.log: Conn::summary is raised for each connection; may be given more than once",
     )
     .example("selvedge node --name worker-1 --script scan.ts")
-    .example("selvedge node --name worker-1 --script src/policy/shipped.ts --feed conn.log")
+    .example("tail -F conn.log | selvedge node --name worker-1 --script src/policy/shipped.ts --feed=-")
     .example("selvedge node --name manager --script relay.ts --script notices.ts --json   # logs as NDJSON")
     .action(node);
 }

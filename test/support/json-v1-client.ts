@@ -86,8 +86,13 @@ export class JsonClient {
     if (this.#end !== undefined) throw endError(this.#end);
     let timer: NodeJS.Timeout | undefined;
     const arrival = new Promise<string>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      timer = setTimeout(() => reject(new Error(`${what} did not come in ${GUARD_MS} ms`)), GUARD_MS);
+      const waiting = { resolve, reject };
+      this.#waiting.push(waiting);
+      timer = setTimeout(() => {
+        // What comes later is for who asks later.
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(new Error(`${what} did not come in ${GUARD_MS} ms`));
+      }, GUARD_MS);
     });
     return arrival.finally(() => clearTimeout(timer));
   }
