@@ -4,6 +4,7 @@
  */
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 const DAY_MS = 86_400_000;
 
 export const LIMITS = {
@@ -249,6 +250,41 @@ export const LIMITS = {
   layoutCacheMs: 2_000,
   /** How long a connection waits for it before it goes by the last known one, ms. */
   layoutWaitMs: 1_000,
+
+  // Stores (rules 23 to 30).
+  /** A key and a value of a store, bytes of CBOR: a row holds 2 MB. */
+  storeKeyBytesMax: 16 * KIB,
+  storeValueBytesMax: 1 * MIB,
+  /** What the entries of one store may count for, bytes: an object holds 10 GB, its logs included. */
+  storeBytesMax: 8 * GIB,
+  /** How far ahead an entry may expire, ms: ten years. */
+  storeExpiryMsMax: 315_360_000_000,
+  /** Entries that one turn expires when many are due; the others go in the next ones, or as they are asked for. */
+  storeExpireRows: 4_096,
+  /** One batch of changes in the log that clones catch up by, bytes; a change that is larger has one of its own. */
+  storeBatchBytes: 512 * KIB,
+  /** What the log of changes holds, bytes, and that of the keys that went; a clone behind both takes a snapshot. */
+  storeDeltasBytes: 32 * MIB,
+  storeTombstonesBytes: 16 * MIB,
+  /** One frame of a snapshot: rows looked at, and bytes. */
+  storeSnapshotRows: 8_192,
+  storeSnapshotBytes: 512 * KIB,
+  /** What all clones of a store are sent of snapshots and of the log in one turn, bytes. */
+  storeTurnBytes: 4 * MIB,
+  /** What a clone takes before it grants more, bytes. */
+  storeCreditBytes: 4 * MIB,
+  /** Keys or entries in one answer, and bytes. */
+  storePageRows: 8_192,
+  storePageBytes: 1 * MIB,
+  /** Unanswered commands of one client at one store: their results are kept until it has them. */
+  storeCommandsMax: 4_096,
+  /** Commands that a client holds until its master takes them, bytes. */
+  storeWritesBytesMax: 64 * MIB,
+  /** Clients whose marks a store keeps, and for how long after the last command, ms (rule 23). */
+  storeClientsMax: 16_384,
+  storeMarkMs: 7 * DAY_MS,
+  /** How late a command may come that says how long ago it was first sent, ms. */
+  storeTransitMs: 60_000,
 
   // Logs (rules 16 to 22).
   /** One log batch as sent, bytes of gzip (a SQLite row holds 2 MB). */

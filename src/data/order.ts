@@ -92,7 +92,8 @@ function isSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdfff;
 }
 
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
+/** Negative, zero or positive, as `a` comes before, equals or comes after `b`, byte by byte. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return a.length - b.length;
@@ -182,7 +183,8 @@ function sized(tag: string, text: string): string {
   return `${tag}${text.length}:${text}`;
 }
 
-function latin1(bytes: Uint8Array): string {
+/** One character a byte: for use as a Map key; `<` orders these strings as their bytes. */
+export function latin1(bytes: Uint8Array): string {
   let out = "";
   for (const byte of bytes) out += String.fromCharCode(byte);
   return out;
