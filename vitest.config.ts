@@ -24,6 +24,30 @@ const WORKER_LAYOUT = {
   retention: [{ prefix: "kept/", seconds: 3_600 }],
 };
 
+/** What waits for objects to fall asleep and for nodes to be given up, in real time: not part of `npm run check`. */
+const SLOW = [
+  "test/worker/eviction-under-load.test.ts",
+  "test/worker/membership.test.ts",
+  "test/worker/membership-reports.test.ts",
+  "test/worker/membership-session.test.ts",
+  "test/worker/topic-router.test.ts",
+];
+
+const workerd = (name: string, include: string[], exclude: string[]) => ({
+  plugins: [
+    cloudflareTest({
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: { bindings: { LAYOUT: JSON.stringify(WORKER_LAYOUT) } },
+    }),
+  ],
+  test: {
+    name,
+    include,
+    exclude,
+    deps: { optimizer: { ssr: { enabled: true, include: ["itty-durable"] } } },
+  },
+});
+
 export default defineConfig({
   test: {
     projects: [
@@ -32,19 +56,8 @@ export default defineConfig({
       node("data", ["test/data/**/*.test.ts"], 600_000),
       node("peers", ["test/peers/**/*.test.ts"], 120_000),
       node("faults", ["test/faults/**/*.test.ts"], 1_200_000),
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { LAYOUT: JSON.stringify(WORKER_LAYOUT) } },
-          }),
-        ],
-        test: {
-          name: "worker",
-          include: ["test/worker/**/*.test.ts"],
-          deps: { optimizer: { ssr: { enabled: true, include: ["itty-durable"] } } },
-        },
-      },
+      workerd("worker", ["test/worker/**/*.test.ts"], SLOW),
+      workerd("worker-slow", SLOW, []),
     ],
   },
 });

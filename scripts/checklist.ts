@@ -15,11 +15,11 @@ const ID = /\[([A-E]\d+)\]/g;
 const PROJECTS: Readonly<Record<string, readonly string[]>> = {
   unit: ["unit"],
   sim: ["unit"],
-  worker: ["worker"],
+  worker: ["worker", "worker-slow"],
   system: ["system"],
   data: ["data"],
   peers: ["peers"],
-  contract: ["unit", "worker", "system"],
+  contract: ["unit", "worker", "worker-slow", "system"],
 };
 
 interface Row {
