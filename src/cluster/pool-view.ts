@@ -20,7 +20,7 @@ export class PoolView {
   readonly isAlive: Uint8Array;
   readonly aliveCount: number;
   readonly #sites: HrwSites;
-  #alive: ReadonlySet<string> | undefined;
+  #alive: ReadonlyMap<string, PoolNode> | undefined;
 
   /**
    * `alive` are the nodes that are up. `local` is for Zeek's own habit: a node that is itself in the pool takes part in
@@ -41,11 +41,11 @@ export class PoolView {
     );
   }
 
-  /** Whether a node of this name is in the pool, and alive. */
-  isUp(name: string): boolean {
+  /** The node of this name, if it is in the pool and alive. */
+  aliveNode(name: string): PoolNode | undefined {
     const { nodes } = this.pool;
-    this.#alive ??= new Set(nodes.filter((_, i) => this.isAlive[i] !== 0).map((node) => node.name));
-    return this.#alive.has(name);
+    this.#alive ??= new Map(nodes.flatMap((node, i) => (this.isAlive[i] === 0 ? [] : [[node.name, node]])));
+    return this.#alive.get(name);
   }
 
   /** The node that has the key with this digest; undefined when none is alive. */

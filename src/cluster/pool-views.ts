@@ -43,7 +43,7 @@ export class PoolViews {
 
   /** Whether there is such a pool, and a node of this name in it that is alive. */
   isUp(pool: string, node: string): boolean {
-    return this.#views.get(pool)?.isUp(node) ?? false;
+    return this.#views.get(pool)?.aliveNode(node) !== undefined;
   }
 
   /** The view of a pool. Throws `not_found` for a pool that there is not. */

@@ -11,6 +11,7 @@ import type { Client } from "../sdk/client.ts";
 import { connect } from "../sdk/connect.ts";
 import { toValue, type Argument } from "../sdk/values.ts";
 import { readSetup } from "./layout.ts";
+import { Settler } from "./settler.ts";
 import { ClientMembership } from "./membership.ts";
 import { NodeSubscriptions } from "./subscriptions.ts";
 
@@ -60,17 +61,20 @@ export class ClusterProcess implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<FabricError | undefined>();
   #engine: ScriptEngine | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The turn that takes what gathers. */
-  #next: Promise<void> | undefined;
+  /** The turn that takes what gathers; whether it has published or logged something. */
+  #next: Promise<boolean> | undefined;
+  readonly #settler = new Settler(async () => this.#settle());
 
   /** Use `joinCluster`. */
   constructor(client: Client, options: JoinOptions, nodeType: NodeType) {
     this.#client = client;
     this.#options = options;
-    // An event is consumed when its turn is over: until then its sender keeps it, if it is for one node of a pool.
-    this.#subscriptions = new NodeSubscriptions(client, async ({ name, args, metadata }) =>
-      this.#input((engine) => engine.receive({ name, args, metadata })),
-    );
+    // An event is consumed when what its turn has published and logged is acknowledged: until then its sender keeps it,
+    // if it is for one node of a pool.
+    this.#subscriptions = new NodeSubscriptions(client, async ({ name, args, metadata }) => {
+      const isSent = await this.#input((engine) => engine.receive({ name, args, metadata }));
+      if (isSent) await this.#settler.settled();
+    });
     this.#membership = new ClientMembership(client, options.name, nodeType, {
       changed: (view, change) => void this.#input((engine) => engine.view(view, change)),
       ended: (error) => this.#end(error),
@@ -110,7 +114,7 @@ export class ClusterProcess implements AsyncDisposable {
   /** Resolves when everything that came before is handled, and what the scripts published is acknowledged. */
   async flush(): Promise<void> {
     this.#turn();
-    await this.#client.flush();
+    await Promise.all([this.#client.flush(), this.#client.pools.idle()]);
   }
 
   /** Raises `zeek_done`, sends what waits, and leaves the cluster. */
@@ -118,6 +122,8 @@ export class ClusterProcess implements AsyncDisposable {
     if (this.#engine !== undefined && this.#client.status !== "closed") {
       this.#engine.done();
       this.#turn();
+      // What came before is consumed: its senders need not send it to others.
+      await this.#settler.settled();
     }
     this.#end(undefined);
     await this.#client.close();
@@ -128,24 +134,36 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   /** What comes before the scripts are set up waits for them; after it, one turn takes what gathers. */
-  async #input(step: (engine: ScriptEngine) => void): Promise<void> {
-    if (this.#engine === undefined) return void this.#early.push(() => step(this.#engine!));
+  async #input(step: (engine: ScriptEngine) => void): Promise<boolean> {
+    if (this.#engine === undefined) {
+      this.#early.push(() => step(this.#engine!));
+      return false;
+    }
     step(this.#engine);
     this.#next ??= Promise.resolve().then(() => this.#turn());
     return this.#next;
   }
 
-  #turn(): void {
+  #turn(): boolean {
     this.#next = undefined;
     const engine = this.#engine;
-    if (engine === undefined) return;
-    for (const effect of engine.turn(Date.now())) this.#do(effect);
+    if (engine === undefined) return false;
+    const effects = engine.turn(Date.now());
+    for (const effect of effects) this.#do(effect);
     clearTimeout(this.#timer);
     const { deadlineMs } = engine;
-    if (deadlineMs === undefined) return;
-    // A timer holds 31 bits; one that comes early finds nothing due and is set again.
-    const waitMs = Math.min(Math.max(1, deadlineMs - Date.now()), 2 ** 31 - 1);
-    this.#timer = setTimeout(() => this.#turn(), waitMs);
+    if (deadlineMs !== undefined) {
+      // A timer holds 31 bits; one that comes early finds nothing due and is set again.
+      const waitMs = Math.min(Math.max(1, deadlineMs - Date.now()), 2 ** 31 - 1);
+      this.#timer = setTimeout(() => this.#turn(), waitMs);
+    }
+    return effects.some(({ type }) => type === "publish" || type === "log");
+  }
+
+  /** Resolves when what was published and logged is acknowledged, or was refused, which is reported. */
+  async #settle(): Promise<void> {
+    const ends = await Promise.allSettled([this.#client.flush(), this.#client.logs.flush()]);
+    for (const end of ends) if (end.status === "rejected") this.#warn(end.reason);
   }
 
   #do(effect: ScriptEffect): void {
@@ -153,9 +171,7 @@ export class ClusterProcess implements AsyncDisposable {
       case "persist":
         return this.#memory.apply(effect.change);
       case "publish":
-        return this.#attempt(() =>
-          this.#client.publish(textOf(effect.topic), effect.event.name, effect.event.args),
-        );
+        return this.#attempt(() => this.#publish(effect));
       case "log":
         this.#options.logged?.(effect.stream, effect.line);
         return this.#attempt(() => this.#client.logs.write(effect.stream, effect.record));
@@ -171,6 +187,18 @@ export class ClusterProcess implements AsyncDisposable {
         // Views come by themselves.
         return;
     }
+  }
+
+  /** An event for one node of a pool goes by the session, which keeps it until it is handled. */
+  #publish({ topic, event: { name, args }, pool: target }: Extract<ScriptEffect, { type: "publish" }>): void {
+    const { pools } = this.#client;
+    if (target === undefined) return this.#client.publish(textOf(topic), name, args);
+    const { pool } = target;
+    const done =
+      target.choice === "hrw"
+        ? pools.publishHrw(pool, target.key, name, args)
+        : pools.publishTo(pool, target.node, name, args);
+    done.catch((error: unknown) => this.#warn(error));
   }
 
   async #start(id: number, operation: () => Promise<unknown>): Promise<void> {

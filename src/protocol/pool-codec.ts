@@ -85,8 +85,10 @@ function poolKey(choice: unknown, key: unknown): PoolKey {
       return { choice: "hrw", key: blob(key, "key") };
     case POOL_CHOICE.rr:
       return { choice: "rr", key: text(key, "key") };
+    case POOL_CHOICE.node:
+      return { choice: "node", key: text(key, "key") };
     default:
-      return wrong("choice", "1 (hrw) or 2 (rr)", choice);
+      return wrong("choice", "1 (hrw), 2 (rr) or 3 (node)", choice);
   }
 }
 

@@ -6,14 +6,15 @@ import type { Topic } from "./topic.ts";
 export const POOL_FRAME = { publishPool: 11, poolEvents: 12, handled: 30, unhandled: 31 } as const;
 
 /** How a node is chosen, on the wire. */
-export const POOL_CHOICE = { hrw: 1, rr: 2 } as const;
+export const POOL_CHOICE = { hrw: 1, rr: 2, node: 3 } as const;
 
 /**
  * `hrw`: the node that has the key, a value as in data/cbor-value.ts. `rr`: the node whose turn it is; each text has a
- * rotation of its own.
+ * rotation of its own. `node`: the node of this name while it is alive, which its sender has chosen in turn; then the next one.
  */
 export type PoolKey =
-  { readonly choice: "hrw"; readonly key: Uint8Array } | { readonly choice: "rr"; readonly key: string };
+  | { readonly choice: "hrw"; readonly key: Uint8Array }
+  | { readonly choice: "rr" | "node"; readonly key: string };
 
 /** The view that a node was chosen in: one of Membership, through the pools with this digest. */
 export interface PoolViewRef extends ViewId {

@@ -170,7 +170,7 @@ export class PoolPublishes {
     if (code === "unhandled" || held.misses === 0) held.sinceMs = nowMs;
     held.misses++;
     const { view } = this.#options.chooser;
-    const mayBeAnother = held.frame.choice === "rr" && held.misses === 1;
+    const mayBeAnother = held.frame.choice !== "hrw" && held.misses === 1;
     if (mayBeAnother || (view !== undefined && !isSame(held.view, view))) return this.#try(held, nowMs);
     this.#wait(nowMs);
   }

@@ -128,6 +128,12 @@ export class ClusterView {
     return count;
   }
 
+  /** The node of a pool that has this topic, as text; undefined for a pool that only scripts know. */
+  layoutNodeAt(pool: string, topic: string): string | undefined {
+    if (this.#registered.some(({ name }) => name === pool)) return undefined;
+    return this.pools.views.of(pool).pool.nodes.find((node) => textOf(node.topic) === topic)?.name;
+  }
+
   /** What the node subscribes to by its role, and for the pools that scripts have registered; as text. */
   get prefixes(): readonly string[] {
     const entry = this.#byName.get(this.node);

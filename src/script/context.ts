@@ -10,6 +10,7 @@ import type { FabricEvent } from "../protocol/event.ts";
 import { parseTopic, textOf } from "../protocol/topic.ts";
 import { toValue, type Argument } from "../sdk/values.ts";
 import type { ScriptCore } from "./core.ts";
+import type { PoolTarget } from "./effects.ts";
 import { ScriptState } from "./script-state.ts";
 import { inMs } from "./schedules.ts";
 import type { ArgumentType, HandlerOptions, MadeEvent, NodeInfo, Outcome, State, Zeek } from "./zeek.ts";
@@ -134,7 +135,8 @@ export class ScriptContext implements Zeek {
     ...args: readonly Argument[]
   ): boolean {
     this.#core.turn.acting("publishHrw");
-    return this.#toOne(pool, () => this.hrwTopic(pool, key), event, args);
+    const target = () => ({ pool, choice: "hrw", key: toValue(key) }) as const;
+    return this.#toOne(pool, () => this.hrwTopic(pool, key), target, event, args);
   }
 
   publishRr(
@@ -144,7 +146,8 @@ export class ScriptContext implements Zeek {
     ...args: readonly Argument[]
   ): boolean {
     this.#core.turn.acting("publishRr");
-    return this.#toOne(pool, () => this.rrTopic(pool, key), event, args);
+    const target = (node: string) => ({ pool, choice: "node", node }) as const;
+    return this.#toOne(pool, () => this.rrTopic(pool, key), target, event, args);
   }
 
   nodeTopic(name: string): string {
@@ -200,6 +203,7 @@ export class ScriptContext implements Zeek {
   #toOne(
     pool: string,
     choose: () => string,
+    target: (node: string) => PoolTarget,
     event: string | MadeEvent | undefined,
     args: readonly Argument[],
   ): boolean {
@@ -215,11 +219,15 @@ export class ScriptContext implements Zeek {
       this.#core.deliverToSelf(made);
       return true;
     }
-    return this.#publish(topic, made);
+    const node = this.#core.cluster.layoutNodeAt(pool, topic);
+    return this.#publish(topic, made, node === undefined ? undefined : target(node));
   }
 
-  #publish(topic: string, event: FabricEvent): boolean {
-    return this.#accepts(() => this.#core.turn.add({ type: "publish", topic: parseTopic(topic), event }));
+  #publish(topic: string, event: FabricEvent, pool?: PoolTarget): boolean {
+    const target = pool === undefined ? {} : { pool };
+    return this.#accepts(() =>
+      this.#core.turn.add({ type: "publish", topic: parseTopic(topic), event, ...target }),
+    );
   }
 
   #made(event: string | MadeEvent | undefined, args: readonly Argument[]): FabricEvent | undefined {

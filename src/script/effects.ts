@@ -1,5 +1,6 @@
 /** What a node's scripts keep, and what they ask their host to do. Shapes only. */
 import type { StreamName } from "../logs/stream-name.ts";
+import type { Value } from "../data/value.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import type { LogRecord } from "./log-line.ts";
@@ -69,10 +70,21 @@ export interface ScriptReport {
   readonly message: string;
 }
 
+/** How the node of a pool was chosen. */
+export type PoolTarget =
+  | { readonly pool: string; readonly choice: "hrw"; readonly key: Value }
+  | { readonly pool: string; readonly choice: "node"; readonly node: string };
+
 /** In the order in which the scripts did it. Changes are stored, publishes and logs accepted, in one commit. */
 export type ScriptEffect =
   | { readonly type: "persist"; readonly change: ScriptChange }
-  | { readonly type: "publish"; readonly topic: Topic; readonly event: FabricEvent }
+  | {
+      readonly type: "publish";
+      readonly topic: Topic;
+      readonly event: FabricEvent;
+      /** It is for one node of a pool of the layout, chosen by this key or in turn; its topic is that of the node. */
+      readonly pool?: PoolTarget;
+    }
   /** `line` is the record as Zeek's JSON. */
   | {
       readonly type: "log";

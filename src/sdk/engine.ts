@@ -136,6 +136,8 @@ export class NativeEngine implements ClientEngine {
   }
 
   close(): void {
+    // What is consumed is said now: a pool event that nobody says is handled goes to another node.
+    this.#sendCredit(Infinity);
     this.#end(undefined);
   }
 

@@ -81,6 +81,11 @@ export class PoolPublishing {
     return this.#publish(pool, { choice: "rr", key }, name, args);
   }
 
+  /** @internal Publishes an event to a node of a pool that the caller has chosen in turn; to the next one if it is gone. */
+  async publishTo(pool: string, node: string, name: string, args: readonly Argument[]): Promise<PoolAck> {
+    return this.#publish(pool, { choice: "node", key: node }, name, args);
+  }
+
   /** @internal Resolves when no event is under way. */
   async idle(): Promise<void> {
     await Promise.allSettled(Array.from(this.#held.values(), ({ end }) => end.promise));

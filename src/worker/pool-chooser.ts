@@ -68,10 +68,7 @@ export class SessionPools implements PoolChooser {
   choose(pool: string, key: PoolKey): ChosenNode | undefined {
     this.#ports.refresh();
     const pools = this.#current();
-    const node =
-      key.choice === "rr"
-        ? pools?.rrNode(pool, key.key)
-        : pools?.hrwNode(pool, keyDigest(valueOf(key.key), pools.views.set.generation));
+    const node = pools === undefined ? undefined : nodeOf(pools, pool, key);
     if (node === undefined) this.#ports.emptied(pool);
     return node;
   }
@@ -84,6 +81,17 @@ export class SessionPools implements PoolChooser {
     const { views } = this.#isolate;
     if (this.#pools === undefined && views !== undefined) this.#pools = new Pools(views);
     return this.#pools;
+  }
+}
+
+function nodeOf(pools: Pools, pool: string, key: PoolKey): ChosenNode | undefined {
+  switch (key.choice) {
+    case "hrw":
+      return pools.hrwNode(pool, keyDigest(valueOf(key.key), pools.views.set.generation));
+    case "rr":
+      return pools.rrNode(pool, key.key);
+    case "node":
+      return pools.views.of(pool).aliveNode(key.key) ?? pools.rrNode(pool);
   }
 }
 

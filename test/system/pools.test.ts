@@ -195,6 +195,51 @@ describe("what else may die", () => {
   });
 });
 
+describe("scripts", () => {
+  it("R33 [A62] events of a script that go to proxies in turn, and by key, outlive the proxy that had them", async () => {
+    const proxies = ["proxy-1", "proxy-2"];
+    const fabric = await startInProcess({
+      layout: layoutOf(...proxies.map((name) => remote(name, "PROXY")), remote("worker-1", "WORKER")),
+    });
+    const members = proxies.map((name) => startNode(MEMBER, [fabric.url, name]));
+    const handled = (one: CliProcess) =>
+      [...one.stdout().matchAll(/^handled (\d+)$/gm)].map(([, id]) => Number(id));
+    try {
+      await Promise.all(members.map(async (one) => one.until("joined")));
+      const warnings: string[] = [];
+      let zeek: Zeek;
+      const script = defineScript("sender", (own) => {
+        zeek = own;
+        own.on("Test::turns", () => {
+          for (let id = 0; id < 10; id++) own.publishRr("proxy", "example_key", "Pool::work", count(id));
+        });
+        own.on("Test::keys", () => {
+          for (let id = 100; id < 400; id++) own.publishHrw("proxy", count(id), "Pool::work", count(id));
+          for (let id = 400; id < 500; id++) own.publishRr("proxy", "more", "Pool::work", count(id));
+        });
+      });
+      await using worker = await joinCluster(fabric.url, {
+        name: "worker-1",
+        scripts: [script],
+        report: ({ message }) => void warnings.push(message),
+      });
+      await expect.poll(() => zeek.getActiveNodeCount("PROXY"), WITHIN).toBe(2);
+      worker.raise("Test::turns");
+      await expect.poll(() => members.map((one) => handled(one).length), WITHIN).toEqual([5, 5]);
+      expect(handled(members[0]!).toSorted((a, b) => a - b)).toEqual([0, 2, 4, 6, 8]);
+      worker.raise("Test::keys");
+      members[1]!.signal("SIGKILL");
+      const all = () => new Set(members.flatMap(handled)).size;
+      await expect.poll(all, WITHIN).toBe(10 + 400);
+      await worker.flush();
+      expect(warnings).toEqual([]);
+    } finally {
+      for (const one of members) one.signal("SIGKILL");
+      await fabric.close();
+    }
+  });
+});
+
 describe("who chooses", () => {
   const { keys, rrKey, generations } = vectors;
   const { phases } = generations["v7.1+"];

@@ -132,6 +132,7 @@ const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Extract<Frame, { type: T
       fc.oneof(
         bytes(8).map((key) => ({ ...rest, choice: "hrw" as const, key })),
         text.map((key) => ({ ...rest, choice: "rr" as const, key })),
+        text.map((key) => ({ ...rest, choice: "node" as const, key })),
       ),
     ),
   poolEvents: fc.record({

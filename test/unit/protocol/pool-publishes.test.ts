@@ -145,6 +145,15 @@ describe("R33 M-9 M-10 a pool publish", () => {
   });
 });
 
+test("M-9 a node that its sender has chosen gets it while it is alive, else the next one does", () => {
+  const views = new PoolViewRig().up("proxy-1", "proxy-3");
+  const rig = opened(views);
+  const to = (id: number, node: string) => ({ ...rr(id, node), choice: "node" }) as Frame;
+  send(rig, to(1, "proxy-3"), to(2, "proxy-3"), to(3, "proxy-2"), to(4, "nobody"));
+  rig.connect().do(() => {});
+  expect(sent(rig)).toEqual(["1 proxy-3", "2 proxy-3", "3 proxy-1", "4 proxy-3"]);
+});
+
 describe("R33 M-12 when nobody is there", () => {
   const key = string("k");
   const started = () => {
