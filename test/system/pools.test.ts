@@ -195,6 +195,52 @@ describe("what else may die", () => {
   });
 });
 
+describe("nodes at the edge beside remote ones", () => {
+  const nodes = [
+    { name: "proxy-1", nodeType: "PROXY" },
+    { name: "proxy-2", nodeType: "PROXY" },
+    remote("proxy-3", "PROXY"),
+  ];
+
+  it("R33 [A21] handle their keys, over a kill of the runtime, and until they are taken out of the layout", async () => {
+    const fabric = await startInProcess({
+      layout: layoutOf(...nodes),
+      main: "test/support/scripts-worker.ts",
+    });
+    const keep = defineScript("keep", (zeek) => zeek.on("Test::keep", () => {}, { types: ["string"] }));
+    try {
+      await using client = await connect(fabric.url);
+      await using member = await joinCluster(fabric.url, { name: "proxy-3", scripts: [keep] });
+      const publish = async (from: number, n: number) => {
+        const keys = Array.from({ length: n }, (_, i) => `key ${from + i}`);
+        const acks = keys.map(async (key) => {
+          const { handledBy } = await client.pools.publishHrw("proxy", key, "Test::keep", [key]);
+          return [key, handledBy] as const;
+        });
+        return new Map(await Promise.all(acks));
+      };
+      const names = async () => [...new Set((await publish(0, 30)).values())].toSorted();
+      await expect.poll(names, WITHIN).toEqual(nodes.map(({ name }) => name));
+      const before = await publish(0, 300);
+      const during = publish(0, 300);
+      for (const pid of fabric.pids) process.kill(pid, "SIGKILL");
+      expect([...(await during).keys()].length).toBe(300);
+
+      const body = JSON.stringify(layoutOf(...nodes.filter(({ name }) => name !== "proxy-2")));
+      const answer = await fetch(`${fabric.url}/v1/cluster`, { method: "PUT", body });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.anything()]);
+      await expect.poll(names, WITHIN).toEqual(["proxy-1", "proxy-3"]);
+      const after = await publish(0, 300);
+      const moved = [...before].filter(([key, by]) => after.get(key) !== by);
+      expect(moved.length).toBeGreaterThan(50);
+      expect(moved.map(([, by]) => by)).toEqual(moved.map(() => "proxy-2"));
+      expect(member).toBeDefined();
+    } finally {
+      await fabric.close();
+    }
+  });
+});
+
 describe("scripts", () => {
   it("R33 [A62] events of a script that go to proxies in turn, and by key, outlive the proxy that had them", async () => {
     const proxies = ["proxy-1", "proxy-2"];
