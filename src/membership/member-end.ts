@@ -11,7 +11,7 @@ import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import type { Frame, FrameOf, InstanceId } from "../protocol/frame.ts";
 import { PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
 import type { JoinFrame, Member, ViewFrame, ViewId } from "../protocol/member-frame.ts";
-import { joinFrame } from "./join.ts";
+import { joinFrame, sinceOf } from "./join.ts";
 import type { Liveness } from "./membership-state.ts";
 import type { ViewCopy } from "./view-copy.ts";
 
@@ -48,6 +48,8 @@ interface OwnJoin {
   readonly trunkId: number;
   readonly member: Member;
   isConfirmed: boolean;
+  /** What the first join was answered with. */
+  since: number | undefined;
 }
 
 export class MemberEnd {
@@ -111,7 +113,7 @@ export class MemberEnd {
       return this.#replyJoined(this.#join);
     }
     const member = { name, nodeType, nodeId };
-    this.#join = { id, trunkId: ++this.#joins, member, isConfirmed: false };
+    this.#join = { id, trunkId: ++this.#joins, member, isConfirmed: false, since: undefined };
     this.#heardMs = nowMs;
     if (this.#state === "open") this.#sayJoin(this.#join);
     else this.#open();
@@ -237,8 +239,9 @@ export class MemberEnd {
     }
   }
 
-  #confirmed({ id }: FrameOf<"joined">): void {
+  #confirmed({ id, options }: FrameOf<"joined">): void {
     if (this.#join?.trunkId !== id || this.#join.isConfirmed) return;
+    this.#join.since = sinceOf(options);
     this.#join.isConfirmed = true;
     this.#replyJoined(this.#join);
   }
@@ -284,9 +287,9 @@ export class MemberEnd {
     this.#reply(frame);
   }
 
-  #sayJoin({ trunkId, member }: OwnJoin): void {
+  #sayJoin({ trunkId, member, since }: OwnJoin): void {
     this.#isSaid = true;
-    this.#send(joinFrame(trunkId, member, this.#options.liveness));
+    this.#send(joinFrame(trunkId, member, this.#options.liveness, since));
   }
 
   #watchBytes(): Uint8Array {

@@ -11,6 +11,8 @@ export interface Joined extends Member {
   readonly liveness: Liveness;
   /** The session's id of its join. */
   readonly joinId: number;
+  /** When this life joined first, ms: a later one has its name. Absent in what an earlier release attached. */
+  readonly since?: number;
 }
 
 /** A trunk that has said hello. It is kept with its socket, so it outlives a sleep and no crash. */

@@ -35,6 +35,8 @@ interface Trunk extends TrunkState {
 interface Entry {
   readonly member: Member;
   readonly liveness: Liveness;
+  /** When this life joined first, ms; 0 for a life that has not been heard of since a restart. */
+  readonly since: number;
   /** The trunk that speaks for it; undefined while it may still come back. */
   trunk: string | undefined;
   /** Without a trunk: when it is given up. With one: the last sign of life that was looked at. */
@@ -58,6 +60,8 @@ export class Membership {
   #duplicates: Duplicate[] = [];
   #viewDueMs = 0;
   #sweepDueMs = 0;
+  /** When a life joined last, ms: rises. */
+  #lastSince = 0;
   #inbox: Input[] = [];
   #effects: MembershipEffect[] = [];
 
@@ -76,7 +80,7 @@ export class Membership {
     const atMs = nowMs + LIMITS.memberGraceMs;
     for (const member of stored.members) {
       if (this.#entries.has(member.name)) continue;
-      this.#entries.set(member.name, { member, liveness: "heartbeat", trunk: undefined, atMs });
+      this.#entries.set(member.name, { member, liveness: "heartbeat", since: 0, trunk: undefined, atMs });
     }
   }
 
@@ -141,8 +145,13 @@ export class Membership {
     this.#byInstance.set(trunk.instance, trunk);
     const { joined } = trunk;
     if (joined === undefined) return;
-    const other = this.#trunks.get(this.#entries.get(joined.name)?.trunk ?? "");
-    if (other === undefined || other.connection < trunk.connection) this.#enter(joined, trunk.id, nowMs);
+    const entry = this.#entries.get(joined.name);
+    const other = this.#trunks.get(entry?.trunk ?? "");
+    const isLater =
+      entry?.member.nodeId === joined.nodeId
+        ? (other?.connection ?? 0) < trunk.connection
+        : (entry?.since ?? -1) < (joined.since ?? 0);
+    if (isLater) this.#enter(joined, trunk.id, nowMs);
   }
 
   #input(id: string, frame: Frame, nowMs: number): void {
@@ -188,7 +197,7 @@ export class Membership {
   }
 
   #join(trunk: Trunk, frame: JoinFrame, nowMs: number): void {
-    const joined = joinedOf(frame);
+    const joined = joinedOf(frame, Math.max(nowMs, this.#lastSince + 1));
     const { joined: before } = trunk;
     if (before !== undefined && (before.name !== joined.name || before.nodeId !== joined.nodeId)) {
       throw new FabricError("invalid_message", "a trunk speaks for one node");
@@ -198,10 +207,14 @@ export class Membership {
       const { code, message } = new FabricError("too_many", `there are ${LIMITS.nodesMax} nodes`);
       return this.#send([trunk.id], { type: "error", id: frame.id, code, message });
     }
-    if (entry !== undefined && entry.member.nodeId !== joined.nodeId) this.#replaced(entry, joined);
+    if (entry !== undefined && entry.member.nodeId !== joined.nodeId) {
+      if (entry.since > joined.since!) return this.#sendDuplicate(trunk.id, frame.id, joined.name);
+      this.#replaced(entry, joined);
+    }
     this.#enter(joined, trunk.id, nowMs);
     this.#attach({ ...trunk, joined });
-    this.#send([trunk.id], { type: "joined", id: frame.id, nodeId: joined.nodeId, options: {} });
+    const options = { since: joined.since };
+    this.#send([trunk.id], { type: "joined", id: frame.id, nodeId: joined.nodeId, options });
   }
 
   /** Zeek goes on with the newer life and reports the older one: a restart that is not noticed yet looks the same. */
@@ -211,13 +224,18 @@ export class Membership {
     this.#duplicates.push({ name: member.name, nodeId: member.nodeId, by: nodeId });
     const { joinId } = trunk.joined;
     this.#attach({ ...trunk, joined: undefined });
-    const message = `another process has joined as ${member.name}`;
-    this.#send([trunk.id], { type: "error", id: joinId, code: "duplicate_node", message });
+    this.#sendDuplicate(trunk.id, joinId, member.name);
   }
 
-  #enter({ name, nodeType, nodeId, liveness }: Joined, trunk: string, nowMs: number): void {
+  #sendDuplicate(trunk: string, id: number, name: string): void {
+    const message = `another process has joined as ${name}`;
+    this.#send([trunk], { type: "error", id, code: "duplicate_node", message });
+  }
+
+  #enter({ name, nodeType, nodeId, liveness, since = 0 }: Joined, trunk: string, nowMs: number): void {
     const member = { name, nodeType, nodeId };
-    this.#entries.set(name, { member, liveness, trunk, atMs: nowMs });
+    this.#lastSince = Math.max(this.#lastSince, since);
+    this.#entries.set(name, { member, liveness, since, trunk, atMs: nowMs });
     this.#changed.add(name);
     if (liveness === "heartbeat") {
       this.#sweepDueMs = Math.min(this.#sweepDueMs, nowMs + LIMITS.nodeSilenceMs);

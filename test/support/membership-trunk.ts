@@ -21,8 +21,8 @@ export const node = (n: number, life = "a", nodeType = "WORKER"): Member => ({
   nodeId: `node-${n}-${life}`,
 });
 
-export const join = (member: Member, liveness: Liveness = "heartbeat", id = 1): Frame =>
-  joinFrame(id, member, liveness);
+export const join = (member: Member, liveness: Liveness = "heartbeat", id = 1, since?: number): Frame =>
+  joinFrame(id, member, liveness, since);
 
 export const WATCH: Frame = { type: "watch", known: undefined };
 export const BEAT = HEARTBEAT.ask;

@@ -48,7 +48,7 @@ function joined(liveness: Liveness = "heartbeat") {
   const r = rig(liveness);
   r.end.join(JOIN, 0);
   r.end.opened(0);
-  r.receive({ type: "joined", id: 1, nodeId: "node-1-a", options: {} });
+  r.receive({ type: "joined", id: 1, nodeId: "node-1-a", options: { since: 17 } });
   r.take();
   return r;
 }
@@ -132,7 +132,7 @@ describe("the session's end of the membership trunk", () => {
     end.opened(5_100);
     expect(take()).toMatchObject([{ type: "open" }, { connection: 3 * 2 ** 20 + 2 }]);
     end.heard(5_200);
-    expect(take()).toMatchObject([{ name: "node-1" }]);
+    expect(take()).toMatchObject([{ name: "node-1", options: { since: 17 } }]);
     // The peer has its answer.
     end.received(encodeFrame({ type: "joined", id: 1, nodeId: "node-1-a", options: {} }), 5_100);
     expect(take()).toEqual([]);

@@ -23,7 +23,7 @@ describe("nodes that join", () => {
     const r = rig().receive("t1", greeting(1), join(node(1), "heartbeat", 7));
     expect(r.take("t1")).toEqual([
       { type: "welcome", version: 1, endpoint: "life", options: {} },
-      { type: "joined", id: 7, nodeId: "node-1-a", options: {} },
+      { type: "joined", id: 7, nodeId: "node-1-a", options: { since: expect.any(Number) } },
     ]);
     r.receive("t1", join(node(2)));
     expect(r.takeOf("t1", "error")[0]).toMatchObject({ id: undefined, code: "invalid_message" });
@@ -159,6 +159,22 @@ describe("lives and connections", () => {
     r.receive("t2", greeting(2), join(node(1, "b")));
     expect(r.commits).toMatchObject([{ duplicates: [] }]);
     expect(r.told()).toEqual(["-node-1-a", "+node-1-b"]);
+  });
+
+  it("M-3 a session that joins again does not take the name back for an older life, whoever comes first", () => {
+    const r = rig().receive("t1", greeting(1), join(node(1), "close"));
+    r.pass(VIEW).receive("t2", greeting(2), join(node(1, "b"), "close"));
+    const [old, young] = ["t1", "t2"].map((t) => r.takeOf(t, "joined")[0]?.options["since"] as number);
+    expect(young).toBeGreaterThan(old!);
+    r.crash().receive("t2b", greeting(2, 2), join(node(1, "b"), "close", 1, young));
+    r.receive("t1b", greeting(1, 2), join(node(1), "close", 3, old));
+    expect(r.takeOf("t1b", "error")).toMatchObject([{ id: 3, code: "duplicate_node" }]);
+    expect([r.up, r.closes]).toEqual([["node-1-b"], []]);
+    r.crash().receive("t1c", greeting(1, 3), join(node(1), "close", 3, old));
+    r.receive("t2c", greeting(2, 3), join(node(1, "b"), "close", 1, young)).pass(VIEW);
+    expect(r.takeOf("t1c", "error")).toMatchObject([{ id: 3, code: "duplicate_node" }]);
+    r.sleep().close("t1c");
+    expect(r.up).toEqual(["node-1-b"]);
   });
 
   it("M-3 twins that take turns within one view are reported all the same", () => {
