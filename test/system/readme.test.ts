@@ -1,6 +1,5 @@
 /** The README's own commands, as they stand there, against a fabric that `npm start` runs. */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PACKAGE_ROOT } from "../../src/cli/package-root.ts";
 import { blocksOf, commandsOf, type Block } from "../support/documents.ts";
 import { tempDir } from "../support/fabric.ts";
+import { startShell, stopShell, type ShellProcess } from "../support/shell-process.ts";
 
 const DEFAULT_URL = "127.0.0.1:8787";
 const folder = tempDir("selvedge-readme");
@@ -15,52 +15,10 @@ const blocks = blocksOf("README.md");
 const labelled = (language: string, label: string): Block =>
   blocks.find((block) => block.language === language && block.label === label)!;
 
-let fabric: Started;
+let fabric: ShellProcess;
 let env: NodeJS.ProcessEnv;
 
-interface Started {
-  readonly process: ChildProcess;
-  /** Resolves to the first match in what it prints on either stream. Rejects when it ends before. */
-  until(pattern: RegExp): Promise<RegExpExecArray>;
-}
-
-/** Starts a shell command in a process group of its own, so that what it starts can be ended with it. */
-function start(command: string): Started {
-  const child = spawn("bash", ["-c", command], {
-    cwd: PACKAGE_ROOT,
-    env: env ?? process.env,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  let wake = (): void => {};
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8");
-    stream.on("data", (text: string) => {
-      output += text;
-      wake();
-    });
-  }
-  child.once("close", () => wake());
-  return {
-    process: child,
-    until: async (pattern) => {
-      for (;;) {
-        const found = pattern.exec(output);
-        if (found !== null) return found;
-        if (child.exitCode !== null)
-          throw new Error(`${command} ended without ${pattern.source}:\n${output}`);
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-    },
-  };
-}
-
-async function stop({ process: child }: Started): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  process.kill(-child.pid!, "SIGINT");
-  await once(child, "close");
-}
+const start = (command: string) => startShell(command, env);
 
 async function shell(command: string, extra: NodeJS.ProcessEnv = {}): Promise<string> {
   const { stdout } = await promisify(execFile)("bash", ["-ec", command], {
@@ -78,7 +36,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await stop(fabric);
+  await stopShell(fabric);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -92,7 +50,7 @@ describe("README", () => {
     expect(output).toMatch(/^conn +240 .*logs\/conn\/date=.*\.ndjson\.gz$/m);
     expect(output.match(/^\{"ts":.*"uid":".*\}$/gm)).toHaveLength(240);
     await sub.until(/^zeek\/hello Hello::greet\("world", 3\)$/m);
-    await stop(sub);
+    await stopShell(sub);
   });
 
   test("shipping the file again ships nothing new", async () => {
@@ -110,7 +68,7 @@ describe("README", () => {
     await client.until(/"type":"ack"/);
     await shell(commandsOf(labelled("sh", "run"))[0]!);
     await client.until(/"topic":"zeek\/hello".*"Hello::greet"/);
-    await stop(client);
+    await stopShell(client);
   });
 
   test("a key is made, and a token with it", async () => {

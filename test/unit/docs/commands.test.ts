@@ -18,6 +18,11 @@ const RUN_BY: readonly (readonly [command: RegExp, file: string, proof: string])
   [/^SELVEDGE_KEY=\$\(cat key\) npx selvedge token create /, "test/system/readme.test.ts", "token create"],
   [/^selvedge node --name /, "test/system/scripts.test.ts", '["node", "--name"'],
   [/^npx wrangler /, "test/system/readme.test.ts", "npx wrangler "],
+  [
+    /^(grep .* \| )?npx selvedge (serve|node|flow|logs|cluster) /,
+    "test/system/howto-cluster.test.ts",
+    "docs/howto/cluster.md",
+  ],
   [/^npx node scripts\/docs.ts$/, "test/unit/docs/generated.test.ts", "docs-pages.ts"],
 ];
 
