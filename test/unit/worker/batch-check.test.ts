@@ -120,3 +120,21 @@ describe("[R19] a log batch", () => {
     expect(inflatedBytesMax(LIMITS.logBatchBytesMax)).toBe(LIMITS.logBatchInflatedBytesMax);
   });
 });
+
+describe("L-3 a chunk of a file", () => {
+  const chunk = (fields: Partial<LogBatchFrame>) =>
+    batchOf("", { stream: "files/a", records: 1, bytes: Uint8Array.of(0, 255), ...fields });
+
+  it("is any bytes, whole and one", () => {
+    expect(codeOf(chunk({}))).toBe("ok");
+    expect(codeOf(chunk({ records: 2 }))).toBe("invalid_batch");
+    expect(codeOf(chunk({ hash: new Uint8Array(32) }))).toBe("invalid_batch");
+  });
+
+  it("has the bytes of a batch at most, and a path that may be", () => {
+    expect(codeOf(chunk({ bytes: new Uint8Array(LIMITS.logBatchBytesMax) }))).toBe("ok");
+    expect(codeOf(chunk({ bytes: new Uint8Array(LIMITS.logBatchBytesMax + 1) }))).toBe("too_large");
+    expect(codeOf(chunk({ stream: "files/a/../b" }))).toBe("invalid_data");
+    expect(codeOf(chunk({ stream: "files/" }))).toBe("invalid_data");
+  });
+});
