@@ -2,7 +2,7 @@
 import { decodeItem, encodeItem } from "../src/data/cbor.ts";
 import { fromBytes, prefixFromBytes, toBytes } from "../src/protocol/topic.ts";
 import type { RouterCounts } from "../src/routing/ledger.ts";
-import type { Checkpoint, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
+import type { Checkpoint, Era, RouterChange, StoredRouter, TrunkRow } from "../src/routing/router-state.ts";
 import type { ReaderTerms } from "../src/routing/reader-terms.ts";
 import { KEPT_SCHEMA, KeptTables } from "./kept-tables.ts";
 import { NODE_PUSH_SCHEMA } from "./router-nodes.ts";
@@ -15,6 +15,8 @@ const SCHEMA = [
   `ALTER TABLE checkpoint ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
    ${KEPT_SCHEMA}`,
   NODE_PUSH_SCHEMA,
+  `CREATE TABLE eras (number INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (number, part))
+     WITHOUT ROWID;`,
 ];
 
 /** A row holds 2 MB: the checkpoint of a router with very many publishers and trunks takes several. */
@@ -29,6 +31,8 @@ type CheckpointItem = [
   /** Absent in rows of a release without the ledger. */
   counts: RouterCounts | undefined,
 ];
+/** CBOR of a row of `eras`: number 0 is the table in force, which has no marks. */
+type EraItem = [version: string, routes: [name: string, prefix: Uint8Array][], marks: [Uint8Array, number][]];
 type TrunkItem = [
   instance: Uint8Array,
   connection: number,
@@ -59,6 +63,7 @@ export class RouterTables {
       checkpoint: this.#checkpoint(0),
       marks: this.#checkpoint(1),
       logs: this.kept.logs(),
+      ...this.#eras(),
       trunks: all(sql.exec("SELECT id, trunk FROM trunks"), trunkOf),
     };
   }
@@ -92,6 +97,8 @@ export class RouterTables {
           encodeTrunk(change.row),
         );
         return;
+      case "table":
+        return this.#keepTable(change);
       case "trunkGone":
         sql.exec("DELETE FROM trunks WHERE id = ?", change.id);
         return;
@@ -100,13 +107,48 @@ export class RouterTables {
     }
   }
 
+  #keepTable({ table, era, goneThrough = 0 }: Extract<RouterChange, { type: "table" }>): void {
+    const { sql } = this.#storage;
+    sql.exec("DELETE FROM eras WHERE number <= ?", goneThrough);
+    this.#putEra(0, table.version, table.routes, []);
+    if (era !== undefined) this.#putEra(era.number, "", era.routes, era.marks);
+  }
+
+  #putEra(number: number, version: string, routes: Era["routes"], marks: Era["marks"]): void {
+    const item: EraItem = [
+      version,
+      routes.map(({ name, prefix }) => [name, toBytes(prefix)]),
+      marks.map(([id, last]) => [toBytes(id), last]),
+    ];
+    const { sql } = this.#storage;
+    sql.exec("DELETE FROM eras WHERE number = ?", number);
+    for (const [part, piece] of partsOf(encodeItem(item)).entries()) {
+      sql.exec("INSERT INTO eras (number, part, bytes) VALUES (?, ?, ?)", number, part, toBlob(piece));
+    }
+  }
+
+  #eras(): Pick<StoredRouter, "table" | "eras"> {
+    const rows = all(
+      this.#storage.sql.exec("SELECT number, bytes FROM eras ORDER BY number, part"),
+      (row) => ({ number: int(row, "number"), bytes: blob(row, "bytes") }),
+    );
+    let table: StoredRouter["table"];
+    const eras: Era[] = [];
+    for (const [number, parts] of Map.groupBy(rows, (row) => row.number)) {
+      const [version, flat, items] = decodeItem(concat(parts.map(({ bytes }) => bytes))) as EraItem;
+      const routes = flat.map(([name, prefix]) => ({ name, prefix: prefixFromBytes(prefix) }));
+      if (number === 0) table = { version, routes };
+      else eras.push({ number, routes, marks: items.map(([id, last]) => [fromBytes(id), Number(last)]) });
+    }
+    return { table, eras };
+  }
+
   #keep({ incarnation, seq, marks, lastSeqs, counts }: Checkpoint, used: 0 | 1): void {
     const { sql } = this.#storage;
     const item = [incarnation, seq, marks.map(([id, last]) => [toBytes(id), last]), lastSeqs, counts];
     const bytes = encodeItem(item);
     sql.exec("DELETE FROM checkpoint");
-    for (let part = 0; part * PART_BYTES < bytes.length; part++) {
-      const piece = bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
+    for (const [part, piece] of partsOf(bytes).entries()) {
       sql.exec("INSERT INTO checkpoint (part, bytes, used) VALUES (?, ?, ?)", part, toBlob(piece), used);
     }
   }
@@ -127,6 +169,12 @@ export class RouterTables {
       counts,
     };
   }
+}
+
+function partsOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += PART_BYTES) parts.push(bytes.subarray(at, at + PART_BYTES));
+  return parts;
 }
 
 function encodeTrunk({ instance, connection, prefixes, lastSeq, terms }: TrunkRow): ArrayBuffer {

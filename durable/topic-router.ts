@@ -46,7 +46,12 @@ export class TopicRouter extends DurableObject<RouterEnv> implements RouterCalls
     const keeping = { policies, store: this.#tables.kept };
     const nodeTrunks = stored.trunks.map(({ id }) => id).filter((id) => nodeTrunkOf(id) !== undefined);
     const live = new Set([...this.#sockets.ids, ...nodeTrunks]);
-    this.#router = new Router({ name, table: placement.version, keeping }, stored, live, Date.now());
+    this.#router = new Router(
+      { name, table: placement.version, routes: routers, keeping },
+      stored,
+      live,
+      Date.now(),
+    );
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#nodes = new RouterNodes({
       router: name,

@@ -37,6 +37,8 @@ export const LIMITS = {
   routersMax: 64,
   /** Rows of earlier router tables in one layout, and routers outside of the table that a reader may come back from. */
   formerRoutersMax: 64,
+  /** Earlier tables of which a router remembers what it had taken of publishers then. */
+  tableErasMax: 8,
   /** JSON nesting, levels, as the reference's reader. */
   jsonNestingMax: 128,
   /** Value nesting in CBOR and in constructed values, levels. */
@@ -223,6 +225,8 @@ export const LIMITS = {
   /** Frames and bytes of one call that a router pushes to a node of the fabric with. */
   nodePushesMax: 256,
   nodePushBytes: 1 * MIB,
+  /** Events of such a node for nodes of pools that wait; past it, further ones are reported and dropped. */
+  nodePoolEventsMax: 16_384,
   /** Publishes and log batches of a node of the fabric that wait; over it, it takes no more pushes. */
   nodeOutboxMax: 512,
 

@@ -34,7 +34,7 @@ export class Dispatches {
 
   /**
    * Whether the event was taken before: then its sender is told what became of it, or will be. A new choice of the
-   * sender's takes the place of one that is under way.
+   * sender's takes the place of one that is under way, also when another life of the same node is chosen.
    */
   isKnown(publish: HeldPublish): boolean {
     const key = keyOf(publish);
@@ -46,7 +46,7 @@ export class Dispatches {
     }
     const open = this.#open.get(key);
     if (open === undefined) return false;
-    if (!frame.repeat && open.topic !== topicOf(publish)) {
+    if (!frame.repeat) {
       this.#open.delete(key);
       return false;
     }

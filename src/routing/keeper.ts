@@ -30,8 +30,12 @@ export function policiesOf(
   return retention.filter(({ prefix }) => placement.span(prefix).includes(router) || left.has(prefix));
 }
 
+const NOTHING = { seconds: 0, bytes: 0, events: 0 };
+
 export class Keeper {
   readonly logs: readonly KeptLog[];
+  /** Logs that the layout does not have any more; they are there until the first turn is stored. */
+  readonly #gone: KeptLog[] = [];
   /** When kept publishes may be sequenced again, ms. */
   #dueMs = 0;
   #expiredMs = -Infinity;
@@ -49,8 +53,11 @@ export class Keeper {
   ) {
     const policies = keeping?.policies ?? [];
     let lastNumber = Math.max(0, ...stored.map(({ number }) => number));
-    for (const { number, prefix } of stored) {
-      if (!policies.some((policy) => policy.prefix === prefix)) persist({ type: "logGone", number });
+    for (const log of stored) {
+      const { number, prefix } = log;
+      if (policies.some((policy) => policy.prefix === prefix)) continue;
+      persist({ type: "logGone", number });
+      if (keeping !== undefined) this.#gone.push(new KeptLog({ ...NOTHING, prefix }, log, keeping.store));
     }
     this.logs = policies.map((policy) => {
       let log = stored.find(({ prefix }) => prefix === policy.prefix);
@@ -113,9 +120,10 @@ export class Keeper {
     }
   }
 
-  /** The frames behind a place, of all logs: a start after a crash takes the publishers' marks from them (rule 5). */
+  /** The frames behind a place, of all logs that were stored: a start after a crash takes the publishers' marks from them (rule 5). */
   *behind(place: Place): Generator<SequencedFrame> {
-    for (const log of this.logs) {
+    for (const log of [...this.#gone.splice(0), ...this.logs]) {
+      this.#hasUnmarkedExpired ||= !this.logs.includes(log);
       for (let id = log.after(place); id < log.next;) {
         const rows = log.rows(id, LIMITS.keptRowBytes);
         id += rows.length;

@@ -12,6 +12,9 @@ interface Acknowledged {
   readonly receivers: number | undefined;
 }
 
+/** RFC 6455 and the IANA registry: the endpoint restarts, come back. */
+const SERVICE_RESTART = 1012;
+
 export class Output {
   #effects: RouterEffect[] = [];
   readonly #ledger: RouterLedger;
@@ -42,6 +45,11 @@ export class Output {
       if (item.type === "deliver") this.bytes([trunk], item.bytes);
       else this.frame(trunk, { type: "gap", gap: gapOf(item.dropped) });
     }
+  }
+
+  /** The router begins anew: its trunks are to come back. */
+  restart(trunk: string): void {
+    this.close(trunk, SERVICE_RESTART, "restarted");
   }
 
   close(trunk: string, code: number, reason: string): void {

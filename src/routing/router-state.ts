@@ -3,6 +3,7 @@ import type { InstanceId } from "../protocol/frame.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import type { KeptChange, StoredLog } from "./kept.ts";
 import type { RouterCounts } from "./ledger.ts";
+import type { Route } from "./placement.ts";
 import type { ReaderTerms } from "./reader-terms.ts";
 
 /** A trunk and its subscriptions: one row, written on change (rule 6). It outlives a sleep that leaves the socket open. */
@@ -28,6 +29,15 @@ export interface Checkpoint {
   readonly counts?: RouterCounts | undefined;
 }
 
+/** What a router had taken when its table changed. */
+export interface Era {
+  /** Rises from table to table. */
+  readonly number: number;
+  /** The table that ended. */
+  readonly routes: readonly Route[];
+  readonly marks: Checkpoint["marks"];
+}
+
 /** All that storage holds when a router starts. */
 export interface StoredRouter {
   /** The last incarnation; 0 before the first start. */
@@ -38,6 +48,10 @@ export interface StoredRouter {
   /** The last checkpoint that does not stand any more: its marks still hold. */
   readonly marks: Checkpoint | undefined;
   readonly logs: readonly StoredLog[];
+  /** The table of the last start; absent before the first one that kept it. */
+  readonly table?: { readonly version: string; readonly routes: readonly Route[] } | undefined;
+  /** What was taken under the tables before, oldest first. */
+  readonly eras?: readonly Era[];
 }
 
 /** One change of storage. Those of a turn are applied in one transaction, before anything is sent (rule 35). */
@@ -48,6 +62,13 @@ export type RouterChange =
   | { readonly type: "checkpointUsed" }
   /** Marks of publishers, in the place of a checkpoint that does not stand. */
   | { readonly type: "marks"; readonly checkpoint: Checkpoint }
+  /** Another table; with what was taken under the one before, and the eras that are forgotten. */
+  | {
+      readonly type: "table";
+      readonly table: NonNullable<StoredRouter["table"]>;
+      readonly era?: Era;
+      readonly goneThrough?: number | undefined;
+    }
   | { readonly type: "trunk"; readonly row: TrunkRow }
   | { readonly type: "trunkGone"; readonly id: string }
   | KeptChange;

@@ -6,7 +6,14 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeFrame } from "../protocol/frame-codec.ts";
-import type { Frame, FrameOf, Gap, Position, SequencedFrame } from "../protocol/frame.ts";
+import {
+  segmentsEvents,
+  type Frame,
+  type FrameOf,
+  type Gap,
+  type Position,
+  type SequencedFrame,
+} from "../protocol/frame.ts";
 import { negotiateVersion } from "../protocol/handshake.ts";
 import { Departed } from "./departed.ts";
 import { Dispatches, poolPublisher } from "./dispatches.ts";
@@ -16,26 +23,21 @@ import { Keeper, type Keeping } from "./keeper.ts";
 import type { KeptLog } from "./kept-log.ts";
 import { RouterLedger, type DropReason, type RouterLedgerView } from "./ledger.ts";
 import { Output } from "./output.ts";
-import { PublisherMarks } from "./publisher-marks.ts";
 import { Readers } from "./readers.ts";
 import { parseTerms } from "./reader-terms.ts";
 import type { Checkpoint, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
 import { Subscribers } from "./subscribers.ts";
+import { hasMoved, Taken, type TakenOptions } from "./taken.ts";
 import { Trunk } from "./trunk.ts";
 import { Trunks } from "./trunks.ts";
-
-/** RFC 6455 and the IANA registry: the endpoint restarts, come back. */
-const SERVICE_RESTART = 1012;
 
 /** What arrived on a trunk: a frame, or its end. */
 type Input =
   | { readonly type: "frame"; readonly trunk: string; readonly frame: Frame; readonly bytes: number }
   | { readonly type: "closed"; readonly trunk: string };
 
-export interface RouterOptions {
-  readonly name: string;
-  /** Version of the router table: a trunk of another table is refused with `moved` (rule 8). */
-  readonly table: string;
+/** `table` is the version of the router table: a trunk of another table is refused with `moved` (rule 8). */
+export interface RouterOptions extends TakenOptions {
   /** What it keeps; nothing without it. */
   readonly keeping?: Keeping;
 }
@@ -48,7 +50,7 @@ export class Router {
   readonly #departed: Departed;
   readonly #readers = new Readers();
   readonly #subscribers: Subscribers;
-  readonly #marks: PublisherMarks;
+  readonly #taken: Taken;
   #incarnation: number;
   #seq: number;
   /** Whether storage holds a checkpoint that still stands. */
@@ -74,14 +76,17 @@ export class Router {
    */
   constructor(options: RouterOptions, stored: StoredRouter, live: ReadonlySet<string>, nowMs: number) {
     this.#options = options;
-    const checkpoint = stored.checkpoint;
+    const isMoved = hasMoved(options, stored);
+    // What was on its way under another table comes again, or goes elsewhere.
+    const checkpoint = isMoved ? undefined : stored.checkpoint;
     this.#checkpointed = checkpoint !== undefined;
     this.#incarnation = checkpoint?.incarnation ?? stored.incarnation + 1;
     this.#seq = checkpoint?.seq ?? 0;
     this.#quietSinceMs = nowMs;
     this.#turnMs = nowMs;
     this.#dirty = !this.#checkpointed;
-    this.#ledger = new RouterLedger((checkpoint ?? stored.marks)?.counts);
+    const marked = stored.checkpoint ?? stored.marks;
+    this.#ledger = new RouterLedger(marked?.counts);
     this.#departed = new Departed(this.#ledger);
     this.#held = new HeldPublishes(this.#ledger);
     this.#out = new Output(this.#ledger);
@@ -89,13 +94,15 @@ export class Router {
     this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
     const { logs } = this.#keeper;
     this.#subscribers = new Subscribers(logs, this.#readers, this.#out, this.#ledger, () => this.position);
-    const marked = checkpoint ?? stored.marks;
-    this.#marks = new PublisherMarks(marked?.marks);
+    this.#taken = new Taken(options, stored, this.#trunks.isConnected);
     if (marked !== undefined) this.#keeper.marked(marked);
     if (!this.#checkpointed) {
       this.#out.persist({ type: "incarnation", incarnation: this.#incarnation });
-      this.#recoverMarks(stored.marks);
+      // After a crash the rows since the last marks tell the rest: what is stored is not taken again (rule 5).
+      this.#taken.recover(this.#keeper.behind(marked ?? { incarnation: 0, seq: 0 }));
     }
+    for (const change of this.#taken.start(stored)) this.#out.persist(change);
+    if (isMoved) this.#storeMarks();
     this.#coldStart = new ColdStart(nowMs);
     this.#restore(stored, live);
   }
@@ -203,17 +210,7 @@ export class Router {
       }
     }
     if (this.#checkpointed) return;
-    for (const trunk of live) {
-      this.#out.close(trunk, SERVICE_RESTART, "restarted");
-    }
-  }
-
-  /** After a crash the rows since the last marks tell the rest: what is stored is not taken again (rule 5). */
-  #recoverMarks(stored: Checkpoint | undefined): void {
-    const from = stored ?? { incarnation: 0, seq: 0 };
-    for (const { publisher, publisherSeq } of this.#keeper.behind(from)) {
-      this.#marks.take(publisher, publisherSeq, this.#trunks.isConnected);
-    }
+    for (const trunk of live) this.#out.restart(trunk);
   }
 
   #input(id: string, frame: Frame, bytes: number): void {
@@ -240,16 +237,10 @@ export class Router {
   #hello(id: string, frame: FrameOf<"hello">): void {
     if (this.#trunks.get(id) !== undefined) throw new FabricError("invalid_message", "hello was said before");
     const version = negotiateVersion(frame.versions);
-    const table = frame.options["table"];
-    if (table !== this.#options.table) {
+    if (frame.options["table"] !== this.#options.table) {
       throw new FabricError("moved", "the router table of this trunk is not that of the router");
     }
-    if (this.#trunks.size >= LIMITS.trunksMax) {
-      throw new FabricError(
-        "unavailable",
-        `the router has ${LIMITS.trunksMax} trunks, more it does not take`,
-      );
-    }
+    this.#trunks.assertRoom();
     const other = this.#trunks.of(frame.instance);
     if (other !== undefined) {
       const older = other.connection < frame.connection ? other.id : id;
@@ -261,7 +252,12 @@ export class Router {
     const terms = parseTerms(frame.options);
     this.#addTrunk({ id, instance, connection, terms, prefixes: [] });
     this.#trunks.changed(id);
-    this.#out.frame(id, { type: "welcome", version, endpoint: this.#options.name, options: {} });
+    this.#out.frame(id, {
+      type: "welcome",
+      version,
+      endpoint: this.#options.name,
+      options: this.#taken.welcome(instance),
+    });
   }
 
   #addTrunk(row: Omit<TrunkRow, "lastSeq">): Trunk {
@@ -304,22 +300,24 @@ export class Router {
       return waitsForCommit;
     };
     for (const publish of this.#held.take(waits)) this.#sequence(publish, nowMs);
-    if (this.#held.isEmpty) this.#marks.settled();
+    if (this.#held.isEmpty) this.#taken.settled();
     this.#quietSinceMs = nowMs;
   }
 
   #sequence(publish: HeldPublish, nowMs: number): void {
     if (publish.isPool === true) return this.#dispatch(publish, nowMs);
     const { trunk, instance, frame, events } = publish;
-    const { seq, segments, receipt, origin } = frame;
-    const verdict = this.#marks.judge(publish, this.#trunks.isConnected);
+    const { seq, receipt, origin } = frame;
+    const { verdict, segments } = this.#taken.judge(publish);
     if (verdict === "overtaken") return this.#overtaken(publish);
     const isNew = verdict === "new";
     // One that was sent before may have had receivers that are not here any more.
     const isAsked = receipt === true && isNew && !frame.repeat;
     this.#out.acknowledge(trunk, seq, isAsked ? this.#subscribers.receiversOf(segments, trunk) : undefined);
-    this.#ledger.sequenced(events, !isNew);
-    if (!isNew) return;
+    const fresh = isNew ? segmentsEvents(segments) : 0;
+    this.#ledger.sequenced(fresh, false);
+    this.#ledger.sequenced(events - fresh, true);
+    if (!isNew || segments.length === 0) return;
     if (origin === undefined) this.#feed({ publisher: instance, publisherSeq: seq, segments }, nowMs);
     else {
       const { publisher, path } = origin;
@@ -361,7 +359,10 @@ export class Router {
   /** What was sequenced in this turn and is to be kept is stored with it, before it is sent or acknowledged (rule 10). */
   #keep(nowMs: number): void {
     for (const log of this.#keeper.logs) this.#commit(log, nowMs);
-    if (!this.#keeper.isMarkDue) return;
+    if (this.#keeper.isMarkDue) this.#storeMarks();
+  }
+
+  #storeMarks(): void {
     this.#keeper.marked(this.position);
     this.#out.persist({ type: "marks", checkpoint: { ...this.#checkpoint(), lastSeqs: [] } });
   }
@@ -393,6 +394,6 @@ export class Router {
   #checkpoint(): Checkpoint {
     const lastSeqs = this.#subscribers.lastSeqs(this.#trunks.values());
     const counts = this.#ledger.store();
-    return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#marks.entries(), lastSeqs, counts };
+    return { incarnation: this.#incarnation, seq: this.#seq, marks: this.#taken.entries(), lastSeqs, counts };
   }
 }

@@ -1,4 +1,6 @@
 /** The trunks of a router that have said hello, one for each instance (rule 1), and whose rows are to be written. */
+import { FabricError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { InstanceId } from "../protocol/frame.ts";
 import type { Output } from "./output.ts";
 import type { Trunk } from "./trunk.ts";
@@ -13,6 +15,12 @@ export class Trunks {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Throws `unavailable` when there are as many as a router takes. */
+  assertRoom(): void {
+    if (this.size < LIMITS.trunksMax) return;
+    throw new FabricError("unavailable", `the router has ${LIMITS.trunksMax} trunks, more it does not take`);
   }
 
   get(id: string): Trunk | undefined {

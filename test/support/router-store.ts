@@ -1,6 +1,6 @@
 /** A model of what a TopicRouter keeps in SQLite. */
 import { LOG_IDS, type KeptHead, type KeptRow, type KeptStore } from "../../src/routing/kept.ts";
-import type { RouterChange, StoredRouter, TrunkRow } from "../../src/routing/router-state.ts";
+import type { Era, RouterChange, StoredRouter, TrunkRow } from "../../src/routing/router-state.ts";
 
 interface Log {
   readonly number: number;
@@ -13,6 +13,8 @@ export class RouterStore implements KeptStore {
   incarnation = 0;
   checkpoint: StoredRouter["checkpoint"];
   marks: StoredRouter["marks"];
+  table: StoredRouter["table"];
+  eras: readonly Era[] = [];
   readonly trunks = new Map<string, TrunkRow>();
   readonly logs = new Map<number, Log>();
   readonly kept = new Map<number, KeptRow>();
@@ -34,6 +36,12 @@ export class RouterStore implements KeptStore {
         this.marks = this.checkpoint;
         this.checkpoint = undefined;
         return;
+      case "table": {
+        const { table, era, goneThrough = 0 } = change;
+        this.table = table;
+        this.eras = [...this.eras, ...(era === undefined ? [] : [era])].filter((e) => e.number > goneThrough);
+        return;
+      }
       case "trunk":
         this.trunks.set(change.row.id, change.row);
         return;
@@ -62,13 +70,21 @@ export class RouterStore implements KeptStore {
 
   /** A copy, as a start reads it. */
   read(): StoredRouter {
-    const { incarnation, checkpoint, marks } = this;
+    const { incarnation, checkpoint, marks, table, eras } = this;
     const logs = [...this.logs.values()].map((log) => {
       const from = log.number * LOG_IDS;
       const ids = [...this.kept.keys()].filter((id) => id >= from && id < from + LOG_IDS);
       return { ...log, first: ids[0] ?? from, next: (ids.at(-1) ?? from - 1) + 1 };
     });
-    return structuredClone({ incarnation, checkpoint, marks, trunks: [...this.trunks.values()], logs });
+    return structuredClone({
+      incarnation,
+      checkpoint,
+      marks,
+      table,
+      eras,
+      trunks: [...this.trunks.values()],
+      logs,
+    });
   }
 
   head(id: number): KeptHead {
