@@ -9,6 +9,7 @@ import type { Layout } from "../src/cluster/layout.ts";
 import { MEMBERSHIP_NAME } from "../src/membership/heartbeat.ts";
 import { ViewCopy } from "../src/membership/view-copy.ts";
 import type { ScriptEngine } from "../src/script/engine.ts";
+import { IsolatePools } from "../src/membership/pool-chooser.ts";
 import { clusterLayout } from "./cluster-layout-proxy.ts";
 import { trace } from "./trace.ts";
 
@@ -24,6 +25,8 @@ export interface NodeOutlookPorts {
 export class NodeOutlook {
   readonly #ports: NodeOutlookPorts;
   readonly #views = new ViewCopy();
+  /** The pools as it knows them. */
+  readonly pools = new IsolatePools(this.#views);
   #epoch = 0;
   #readMs = -Infinity;
   #isReading = false;
@@ -32,6 +35,7 @@ export class NodeOutlook {
 
   constructor(ports: NodeOutlookPorts) {
     this.#ports = ports;
+    this.pools.use(ports.deployed);
   }
 
   /** Reads both again. Never rejects. */
@@ -66,7 +70,10 @@ export class NodeOutlook {
     const document = await clusterLayout(env.CLUSTER_LAYOUT).read();
     if (document.epoch <= this.#epoch) return;
     this.#epoch = document.epoch;
-    engine.layout(layoutInForce(deployed, document).layout);
+    const { layout } = layoutInForce(deployed, document);
+    engine.layout(layout);
+    this.pools.use(layout);
+    this.#ports.changed();
   }
 
   async #try(read: () => Promise<void>): Promise<void> {

@@ -7,6 +7,7 @@ import type { InstanceId, Position } from "../src/protocol/frame.ts";
 import { fromBytes, prefixFromBytes, toBytes, type Prefix } from "../src/protocol/topic.ts";
 import { decodeEvents, encodeEvents } from "../src/protocol/transcode.ts";
 import type { ScriptChange, Setting, StateStore, StoredNode } from "../src/script/effects.ts";
+import { NODE_POOL_SCHEMA } from "./cluster-node-pools.ts";
 import { REPORT_SCHEMA } from "./report-tables.ts";
 import { all, blob, int, maybe, migrate, one, text, toBlob, type Row } from "./sqlite.ts";
 
@@ -18,6 +19,7 @@ const SCHEMA = [
    CREATE TABLE awaited (id INTEGER PRIMARY KEY, script TEXT NOT NULL);
    CREATE TABLE routers (router TEXT PRIMARY KEY, trunk BLOB NOT NULL) WITHOUT ROWID;`,
   REPORT_SCHEMA,
+  NODE_POOL_SCHEMA,
 ];
 
 /** Behind every key that begins with a prefix. */

@@ -10,19 +10,23 @@ import { FNV_OFFSET, fnvText } from "../src/cluster/fnv.ts";
 import type { FrameOf, Gap, InstanceId } from "../src/protocol/frame.ts";
 import { fromBytes } from "../src/protocol/topic.ts";
 import { decodeSegment } from "../src/protocol/transcode.ts";
-import { Placement } from "../src/routing/placement.ts";
+import { Placement, tableVersion } from "../src/routing/placement.ts";
 import type { Script } from "../src/script/define.ts";
 import type { ScriptEffect, ScriptReport } from "../src/script/effects.ts";
 import { ScriptEngine } from "../src/script/engine.ts";
 import type { Outcome } from "../src/script/zeek.ts";
 import { deployedLayout } from "../src/site/deployed.ts";
 import { scriptsOf } from "../src/site/scripts.ts";
+import type { Report } from "../src/membership/reports.ts";
+import { SessionPools } from "../src/membership/pool-chooser.ts";
 import { AlarmQueue } from "./alarm.ts";
 import { NodeOutlook } from "./cluster-node-outlook.ts";
 import { ClusterNodeTables } from "./cluster-node-tables.ts";
 import { NodeTrunks } from "./cluster-node-trunks.ts";
 import type { ObjectEnv } from "./env.ts";
 import type { NodeCalls, Push, PushAnswer } from "./node-calls.ts";
+import { openTrunk } from "./trunk.ts";
+import { NodePools } from "./cluster-node-pools.ts";
 import { Reporter } from "./reporter.ts";
 import { trace } from "./trace.ts";
 
@@ -47,6 +51,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
   readonly #reporter: Reporter;
   readonly #trunks: NodeTrunks;
   readonly #outlook: NodeOutlook;
+  readonly #pools: NodePools;
   readonly #alarm: AlarmQueue<"schedule">;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSubscribed = false;
@@ -71,11 +76,12 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
     );
     this.#reporter = new Reporter({ storage: ctx.storage, layout, env, guard: (step) => this.#guard(step) });
     this.#publisher = this.#reporter.instance;
+    const placement = new Placement(layout.routers, layout.formerRouters);
     this.#trunks = new NodeTrunks(
       {
         node: this.#name,
         reader: life.reader,
-        placement: new Placement(layout.routers, layout.formerRouters),
+        placement,
         stub: (router) => env.ROUTER.getByName(router),
         keep: (router, row) => this.#tables.putTrunk(router, row),
         delivered: (frame) => this.#delivered(frame),
@@ -88,10 +94,25 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
       env,
       deployed: layout,
       engine: this.#engine,
-      changed: () => void setImmediate(() => this.#turn()),
+      changed: () =>
+        void setImmediate(() => {
+          this.#turn();
+          this.#pools.viewed();
+        }),
+    });
+    this.#pools = new NodePools({
+      sql: ctx.storage.sql,
+      // Scripts are told of an empty pool when they publish to it.
+      chooser: new SessionPools(this.#outlook.pools, { refresh: () => {}, emptied: () => {} }),
+      table: tableVersion(layout.routers),
+      owner: (topic) => placement.owner(topic),
+      open: async (router) => openTrunk(env.ROUTER.getByName(router)),
+      guard: (step) => this.#guard(step),
+      refused: ({ message }) => this.#engine.warn(message),
     });
     this.#alarm = new AlarmQueue(ctx.storage);
     this.#reporter.send();
+    this.#pools.send();
     this.#arm();
     // The first turn knows who is there, unless Membership is out of reach.
     void ctx.blockConcurrencyWhile(async () =>
@@ -154,6 +175,7 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
         if (row !== undefined) this.#tables.putTrunk(router!, row);
       });
       this.#reporter.send();
+      this.#pools.send();
       this.#subscribe(effects);
       for (const effect of effects) {
         if (effect.type === "when") void this.#start(effect.id, effect.operation);
@@ -169,10 +191,12 @@ export class ClusterNode extends DurableObject<NodeEnv> implements NodeCalls {
   }
 
   #commit(effects: readonly ScriptEffect[]): void {
-    const publishes = effects.filter((effect) => effect.type === "publish");
+    const publishes: Report[] = [];
     const lines = new Map<string, string[]>();
     for (const effect of effects) {
       if (effect.type === "persist") this.#tables.apply(effect.change);
+      else if (effect.type === "publish" && effect.pool !== undefined) this.#pools.add(effect, effect.pool);
+      else if (effect.type === "publish") publishes.push(effect);
       else if (effect.type === "log")
         lines.set(effect.stream, [...(lines.get(effect.stream) ?? []), effect.line]);
     }

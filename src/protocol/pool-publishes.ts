@@ -15,15 +15,18 @@ import { assertEvents } from "./transcode.ts";
 export interface ChosenNode {
   readonly name: string;
   readonly topic: Topic;
+  /** The node id that it has; absent at the edge. */
+  readonly life?: string | undefined;
 }
 
-/** Who chooses: implemented by src/worker/pool-chooser.ts. */
+/** Who chooses: implemented by src/membership/pool-chooser.ts. */
 export interface PoolChooser {
   /** The view at hand; undefined before the first. */
   readonly view: PoolViewRef | undefined;
   /** The node that has the key, or whose turn it is; undefined when none is alive. Throws `not_found`, `invalid_data`. */
   choose(pool: string, key: PoolKey): ChosenNode | undefined;
-  isAlive(pool: string, node: string): boolean;
+  /** Whether it is in the pool and up, in the same life. */
+  isAlive(pool: string, node: ChosenNode): boolean;
 }
 
 /** The session around it. */
@@ -57,6 +60,8 @@ interface Held {
   isRepeat: boolean;
   /** Whether an earlier session has chosen: its choice holds, and is not known here. */
   isElsewhere: boolean;
+  /** Whether it was taken from a node that had been chosen before: a router that has not heard of it holds on to that. */
+  isMoved: boolean;
   wasSent: boolean;
   /** Since when nobody was there for it, ms. */
   sinceMs: number;
@@ -118,6 +123,7 @@ export class PoolPublishes {
       view: undefined,
       isRepeat: frame.repeat,
       isElsewhere: frame.repeat,
+      isMoved: false,
       wasSent: false,
       sinceMs: nowMs,
       misses: 0,
@@ -141,7 +147,7 @@ export class PoolPublishes {
     for (const held of this.#held.values()) {
       if (isSame(held.view, view)) continue;
       if (held.state === "sent") {
-        if (held.node === undefined || chooser.isAlive(held.frame.pool, held.node.name)) continue;
+        if (held.node === undefined || chooser.isAlive(held.frame.pool, held.node)) continue;
         held.sinceMs = nowMs;
       }
       this.#try(held, nowMs);
@@ -179,7 +185,7 @@ export class PoolPublishes {
   trunkLost(router: string): void {
     for (const held of this.#held.values()) {
       if (held.state !== "sent" || held.router !== router) continue;
-      held.isRepeat = true;
+      held.isRepeat = !held.isMoved;
       this.#set(held, "chosen");
     }
   }
@@ -257,7 +263,10 @@ export class PoolPublishes {
         throw new FabricError("forbidden", `no permission to publish to '${textOf(node.topic)}'`);
       }
       if (!isSame(held.view, view)) held.misses = 0;
-      if (held.wasSent) held.isRepeat = held.isElsewhere = false;
+      if (held.wasSent) {
+        held.isRepeat = held.isElsewhere = false;
+        held.isMoved = true;
+      }
       held.node = node;
       held.view = view;
       held.router = owner(node.topic);

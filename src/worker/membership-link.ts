@@ -7,7 +7,7 @@ import { ViewCopy } from "../membership/view-copy.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { SessionEffect } from "../protocol/session.ts";
 import type { FabricEnv } from "./env.ts";
-import { IsolatePools } from "./pool-chooser.ts";
+import { IsolatePools } from "../membership/pool-chooser.ts";
 import { openTrunk } from "../../durable/trunk.ts";
 
 export type MemberRequest = Extract<SessionEffect, { type: "member" }>;

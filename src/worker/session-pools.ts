@@ -5,7 +5,7 @@ import type { FabricEnv } from "./env.ts";
 import { currentLayout } from "./layout-copy.ts";
 import { isolatePools } from "./membership-link.ts";
 import { poolCounts } from "./pool-counts.ts";
-import { SessionPools } from "./pool-chooser.ts";
+import { SessionPools } from "../membership/pool-chooser.ts";
 
 /** @param changed The pools may have changed. */
 export function sessionPools(

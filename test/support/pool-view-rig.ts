@@ -1,8 +1,8 @@
 /** The pools of an isolate whose view is set by hand: four proxies and a pool of nobody. */
 import { parseLayout, type Layout } from "../../src/cluster/layout.ts";
 import { ViewCopy } from "../../src/membership/view-copy.ts";
-import type { SessionPoolsPorts } from "../../src/worker/pool-chooser.ts";
-import { IsolatePools, SessionPools } from "../../src/worker/pool-chooser.ts";
+import type { SessionPoolsPorts } from "../../src/membership/pool-chooser.ts";
+import { IsolatePools, SessionPools } from "../../src/membership/pool-chooser.ts";
 
 export const PROXIES = ["proxy-1", "proxy-2", "proxy-3", "proxy-4"];
 
@@ -37,8 +37,17 @@ export class PoolViewRig {
 
   /** The next view: these nodes are there. */
   up(...names: readonly string[]): this {
+    return this.#next(names, "life");
+  }
+
+  /** The next view: these are there, in other lives. */
+  replaced(...names: readonly string[]): this {
+    return this.#next(names, "next life");
+  }
+
+  #next(names: readonly string[], life: string): this {
     this.#number++;
-    const up = names.map((name) => ({ name, nodeType: "PROXY", nodeId: `${name} life` }));
+    const up = names.map((name) => ({ name, nodeType: "PROXY", nodeId: `${name} ${life}` }));
     this.#copy.take({
       type: "view",
       id: { life: "m", number: this.#number },

@@ -19,6 +19,14 @@ const keeper = defineScript("keeper", (zeek) => {
     (key) => void zeek.publish("site/owners", "Test::owned", key, zeek.hrwTopic("proxy", key)),
   );
   zeek.on("Test::lives", () => void zeek.publish("site/lives", "Test::life", zeek.nodeId()));
+  zeek.on(
+    "Test::spread",
+    (first, end) => {
+      for (let id = first.value; id < end.value; id++)
+        zeek.publishHrw("proxy", count(id), "Pool::work", count(id));
+    },
+    { types: ["count", "count"] },
+  );
   let ticks = 0n;
   zeek.on("Test::tick", () => {
     zeek.schedule(100, "Test::tick");

@@ -241,6 +241,43 @@ describe("nodes at the edge beside remote ones", () => {
   });
 });
 
+describe("scripts at the edge", () => {
+  it("R31 R33 what they send to nodes of pools is handled, whatever is killed", async () => {
+    const proxies = ["proxy-1", "proxy-2"];
+    const fabric = await startInProcess({
+      layout: layoutOf(
+        { name: "manager", nodeType: "MANAGER" },
+        ...proxies.map((name) => remote(name, "PROXY")),
+      ),
+      main: "test/support/scripts-worker.ts",
+    });
+    const members = proxies.map((name) => startNode(MEMBER, [fabric.url, name]));
+    const handled = () =>
+      new Set(
+        members.flatMap((one) => [...one.stdout().matchAll(/^handled (\d+)$/gm)].map(([, id]) => Number(id))),
+      );
+    try {
+      await Promise.all(members.map(async (one) => one.until("joined")));
+      await using client = await connect(fabric.url);
+      const spread = async (first: number, end: number) =>
+        client.publishAcked("zeek/cluster/node/manager/", "Test::spread", [count(first), count(end)]);
+      await expect
+        .poll(async () => {
+          await spread(0, 20);
+          return members.every((one) => one.stdout().includes("handled"));
+        }, WITHIN)
+        .toBe(true);
+      await spread(1_000, 1_300);
+      members[1]!.signal("SIGKILL");
+      for (const pid of fabric.pids) process.kill(pid, "SIGKILL");
+      await expect.poll(() => [...handled()].filter((id) => id >= 1_000).length, WITHIN).toBe(300);
+    } finally {
+      for (const one of members) one.signal("SIGKILL");
+      await fabric.close();
+    }
+  });
+});
+
 describe("scripts", () => {
   it("R33 [A62] events of a script that go to proxies in turn, and by key, outlive the proxy that had them", async () => {
     const proxies = ["proxy-1", "proxy-2"];

@@ -276,6 +276,35 @@ describe("R33 M-10 connections that break", () => {
     expect(rig.session.ledger.publishers).toMatchObject({ received: 2, acknowledged: 1, repeats: 1 });
   });
 
+  test("R33 what is under way to a life that another replaces goes to that one", () => {
+    const views = new PoolViewRig().up("proxy-1");
+    const rig = opened(views);
+    send(rig, hrw(1));
+    rig.connect().do(() => {});
+    views.up("proxy-1");
+    viewed(rig);
+    expect(sent(rig)).toEqual(["1 proxy-1"]);
+    views.replaced("proxy-1");
+    viewed(rig);
+    rig.do(() => {});
+    expect(sent(rig)).toEqual(["1 proxy-1"]);
+  });
+
+  test("R33 an event that was taken from a node that is gone is no repeat, if its router has not heard of it", () => {
+    const views = new PoolViewRig().up("proxy-1", "proxy-2");
+    const rig = opened(views);
+    send(rig, hrw(1));
+    rig.connect().do(() => {});
+    const [first] = sent(rig);
+    views.up(first === "1 proxy-1" ? "proxy-2" : "proxy-1");
+    viewed(rig);
+    rig.do(() => {});
+    const [second] = sent(rig);
+    rig.lose("main").pass(LIMITS.trunkRetryMs).connect();
+    rig.do(() => {});
+    expect(sent(rig)).toEqual([second]);
+  });
+
   test("R33 an earlier choice that nobody answers for ends, since its node may have gone unseen", () => {
     const views = new PoolViewRig().up(...PROXIES);
     const rig = opened(views);

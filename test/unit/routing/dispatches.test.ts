@@ -167,6 +167,14 @@ describe("R33 M-13 a sender that comes back", () => {
     expect(answers(rig)).toEqual(["1 by node/b/"]);
   });
 
+  test("goes to the next life of a node while the one before it has its connection", () => {
+    const rig = rigWith();
+    rig.receive("sender", events([1])).turn();
+    rig.receive("next", hello(7), subscribe([NODE])).turn();
+    rig.receive("sender", events([1])).turn();
+    expect(rig.takeTexts("next")).toEqual(["e1"]);
+  });
+
   test("is forgotten past the bound of what was handled", () => {
     const rig = rigWith();
     const ids = Array.from({ length: LIMITS.handledMax + 1 }, (_, i) => i + 1);

@@ -10,7 +10,7 @@ import { Pools } from "../cluster/pools.ts";
 import { aliveNodes } from "../cluster/roles.ts";
 import { CborReader } from "../data/cbor-reader.ts";
 import { readValue } from "../data/cbor-value.ts";
-import type { ViewCopy } from "../membership/view-copy.ts";
+import type { ViewCopy } from "./view-copy.ts";
 import type { PoolKey, PoolViewRef } from "../protocol/pool-frame.ts";
 import type { ChosenNode, PoolChooser } from "../protocol/pool-publishes.ts";
 
@@ -27,6 +27,11 @@ export class IsolatePools {
   /** The layout in force. */
   use(layout: Layout): void {
     this.#layout = layout;
+  }
+
+  /** The id of a node's life; undefined for one that has not joined. */
+  lifeOf(node: string): string | undefined {
+    return this.#members.members.get(node)?.nodeId;
   }
 
   /** The newest views; undefined before the first of Membership. Cost: a comparison, unless something has changed. */
@@ -69,12 +74,16 @@ export class SessionPools implements PoolChooser {
     this.#ports.refresh();
     const pools = this.#current();
     const node = pools === undefined ? undefined : nodeOf(pools, pool, key);
-    if (node === undefined) this.#ports.emptied(pool);
-    return node;
+    if (node === undefined) {
+      this.#ports.emptied(pool);
+      return undefined;
+    }
+    const { name, topic } = node;
+    return { name, topic, life: this.#isolate.lifeOf(name) };
   }
 
-  isAlive(pool: string, node: string): boolean {
-    return this.#isolate.views?.isUp(pool, node) ?? false;
+  isAlive(pool: string, { name, life }: ChosenNode): boolean {
+    return this.#isolate.views?.isUp(pool, name) === true && this.#isolate.lifeOf(name) === life;
   }
 
   #current(): Pools | undefined {
