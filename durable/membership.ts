@@ -13,6 +13,7 @@ import {
   CLUSTER_STREAM,
   clusterLogLine,
   clusterLogLines,
+  layoutReports,
   reportsOf,
   type ReportTopics,
 } from "../src/membership/reports.ts";
@@ -158,6 +159,15 @@ export class Membership extends DurableObject<MembershipEnv> {
     );
     this.#guard(() => {
       this.ctx.storage.transactionSync(() => this.#reporter.add([], CLUSTER_STREAM, [line]));
+      this.#reporter.send();
+    });
+  }
+
+  /** Operators have changed the layout, which has this epoch now: every class of nodes is told. */
+  layoutChanged(epoch: number): void {
+    this.#guard(() => {
+      const reports = layoutReports(epoch, this.#topics);
+      this.ctx.storage.transactionSync(() => this.#reporter.add(reports, CLUSTER_STREAM, []));
       this.#reporter.send();
     });
   }

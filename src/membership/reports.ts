@@ -2,7 +2,7 @@
  * What a view is reported as, beside the frame to those who watch: events for whoever subscribes, and lines of the
  * cluster log. Sources: Zeek's cluster framework (hello, node_up, node_down, cluster.log), spec/cluster.md §4.
  */
-import { string } from "../data/value.ts";
+import { count, string } from "../data/value.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import type { Departure, Member } from "../protocol/member-frame.ts";
 import type { Topic } from "../protocol/topic.ts";
@@ -20,6 +20,8 @@ export interface Report {
   readonly topic: Topic;
   readonly event: FabricEvent;
 }
+
+export const LAYOUT_CHANGED = "Cluster::layout_changed";
 
 /** The stream of the cluster log. */
 export const CLUSTER_STREAM = "cluster";
@@ -64,6 +66,15 @@ function hellos(up: readonly Member[], members: Iterable<Member>): readonly Hell
     { from: node, to: manager },
     { from: manager, to: node },
   ]);
+}
+
+/**
+ * Operators have changed nodes, pools or stores of the layout: told to every class of nodes, which read it again.
+ * @param epoch Of the layout in force.
+ */
+export function layoutReports(epoch: number, topics: ReportTopics): readonly Report[] {
+  const event: FabricEvent = { name: LAYOUT_CHANGED, args: [count(epoch)], metadata: [] };
+  return topics.broadcast.map((topic) => ({ topic, event }));
 }
 
 function nodeEvent(name: string, node: Departure): FabricEvent {

@@ -4,6 +4,7 @@ import type { NodeType } from "../cluster/node.ts";
 import { textOf } from "../protocol/topic.ts";
 import type { Script } from "../script/define.ts";
 import type { ScriptEffect, ScriptReport } from "../script/effects.ts";
+import type { ClusterSetup } from "../script/cluster-view.ts";
 import { ScriptEngine } from "../script/engine.ts";
 import { MemoryNode } from "../script/memory-node.ts";
 import type { Outcome } from "../script/zeek.ts";
@@ -42,7 +43,7 @@ export async function joinCluster(url: string | URL, options: JoinOptions): Prom
   const nodeType = options.nodeType ?? setup.nodes.find((node) => node.name === name)?.nodeType ?? "WORKER";
   const client = await connect(url, { name, nodeType, token });
   try {
-    const node = new ClusterProcess(client, options, nodeType);
+    const node = new ClusterProcess(client, options, nodeType, async () => readSetup(String(url), token));
     await node.start(setup);
     return node;
   } catch (error) {
@@ -54,6 +55,8 @@ export async function joinCluster(url: string | URL, options: JoinOptions): Prom
 export class ClusterProcess implements AsyncDisposable {
   readonly #client: Client;
   readonly #options: JoinOptions;
+  /** Reads the layout in force. */
+  readonly #layout: () => Promise<ClusterSetup>;
   readonly #memory = new MemoryNode();
   readonly #membership: ClientMembership;
   readonly #subscriptions: NodeSubscriptions;
@@ -66,9 +69,10 @@ export class ClusterProcess implements AsyncDisposable {
   readonly #settler = new Settler(async () => this.#settle());
 
   /** Use `joinCluster`. */
-  constructor(client: Client, options: JoinOptions, nodeType: NodeType) {
+  constructor(client: Client, options: JoinOptions, nodeType: NodeType, layout: () => Promise<ClusterSetup>) {
     this.#client = client;
     this.#options = options;
+    this.#layout = layout;
     // An event is consumed when what its turn has published and logged is acknowledged: until then its sender keeps it,
     // if it is for one node of a pool.
     this.#subscriptions = new NodeSubscriptions(client, async ({ name, args, metadata }) => {
@@ -89,7 +93,7 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   /** @internal */
-  async start(cluster: ConstructorParameters<typeof ScriptEngine>[0]["cluster"]): Promise<void> {
+  async start(cluster: ClusterSetup): Promise<void> {
     const nodeId = await this.#membership.joined();
     const { name: node, scripts } = this.#options;
     const engine = new ScriptEngine({ node, nodeId, cluster, scripts }, this.#memory, this.#memory.stored);
@@ -183,6 +187,8 @@ export class ClusterProcess implements AsyncDisposable {
         return void this.#start(effect.id, effect.operation);
       case "report":
         return this.#options.report?.(effect.report);
+      case "layoutDue":
+        return void this.#readLayout();
       case "viewDue":
         // Views come by themselves.
         return;
@@ -199,6 +205,14 @@ export class ClusterProcess implements AsyncDisposable {
         ? pools.publishHrw(pool, target.key, name, args)
         : pools.publishTo(pool, target.node, name, args);
     done.catch((error: unknown) => this.#warn(error));
+  }
+
+  async #readLayout(): Promise<void> {
+    try {
+      this.#engine?.layout(await this.#layout());
+    } catch (error) {
+      this.#warn(error);
+    }
   }
 
   async #start(id: number, operation: () => Promise<unknown>): Promise<void> {

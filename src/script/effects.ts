@@ -98,4 +98,6 @@ export type ScriptEffect =
   | { readonly type: "when"; readonly id: number; readonly operation: () => Promise<unknown> }
   /** Nodes have come or gone: who has no views sent to it should ask for one. */
   | { readonly type: "viewDue" }
+  /** Another layout is in force: it is to be read, and given to `layout`. */
+  | { readonly type: "layoutDue" }
   | { readonly type: "report"; readonly report: ScriptReport };

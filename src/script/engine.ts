@@ -6,6 +6,7 @@
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { string } from "../data/value.ts";
+import { LAYOUT_CHANGED } from "../membership/reports.ts";
 import type { FabricEvent } from "../protocol/event.ts";
 import type { ViewId } from "../protocol/member-frame.ts";
 import { parsePrefix, parseTopic, type Prefix } from "../protocol/topic.ts";
@@ -37,6 +38,7 @@ export class ScriptEngine {
   #inbox: QueuedEvent[] = [];
   #answers: Answer[] = [];
   #isViewDue = false;
+  #isLayoutDue = false;
 
   /**
    * Sets the scripts up. A script that throws while it is set up keeps what it had registered until then; that is
@@ -79,7 +81,13 @@ export class ScriptEngine {
 
   /** Whether `turn` has something to do now. */
   get isPending(): boolean {
-    return this.#inbox.length > 0 || this.#answers.length > 0 || this.#isViewDue || !this.#isBegun;
+    return (
+      this.#inbox.length > 0 ||
+      this.#answers.length > 0 ||
+      this.#isViewDue ||
+      this.#isLayoutDue ||
+      !this.#isBegun
+    );
   }
 
   /**
@@ -88,6 +96,7 @@ export class ScriptEngine {
    */
   receive(event: FabricEvent): void {
     if (event.name === NODE_UP || event.name === NODE_DOWN) this.#isViewDue = true;
+    else if (event.name === LAYOUT_CHANGED) this.#isLayoutDue = true;
     else this.#inbox.push({ event, isRemote: true });
   }
 
@@ -150,7 +159,9 @@ export class ScriptEngine {
     }
     this.#core.endTurn();
     if (this.#isViewDue) turn.add({ type: "viewDue" });
+    if (this.#isLayoutDue) turn.add({ type: "layoutDue" });
     this.#isViewDue = false;
+    this.#isLayoutDue = false;
     return turn.take();
   }
 

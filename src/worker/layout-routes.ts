@@ -1,18 +1,20 @@
 /** The HTTP answers about the cluster's layout, for operators. app.ts mounts them. */
 import { clusterLayout } from "../../durable/cluster-layout-proxy.ts";
+import { trace } from "../../durable/trace.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { diffLayouts, parseApplied } from "../cluster/layout-apply.ts";
 import { deltaFor, layoutInForce, loggerOverride, type LayoutDocument } from "../cluster/layout-document.ts";
 import { viewLayout } from "../cluster/layout-view.ts";
 import type { Layout } from "../cluster/layout.ts";
+import { MEMBERSHIP_NAME } from "../membership/heartbeat.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { deployedLayout } from "../site/deployed.ts";
 import { assertOperator } from "./auth.ts";
 import type { FabricEnv } from "./env.ts";
 import { learnLayout } from "./layout-copy.ts";
 
-type LayoutEnv = Pick<FabricEnv, "CLUSTER_LAYOUT" | "LOGGER" | "LAYOUT">;
+type LayoutEnv = Pick<FabricEnv, "CLUSTER_LAYOUT" | "LOGGER" | "LAYOUT" | "MEMBERSHIP">;
 
 /**
  * `GET /v1/cluster`: the layout in force (LayoutView), as ClusterLayout has it. For operators and for nodes, which set
@@ -67,6 +69,7 @@ export async function applyLayout(env: LayoutEnv, grant: Grant, request: Request
   learnLayout(applied);
   const concerned = new Set([...document.loggers, ...applied.loggers].map(({ name }) => name));
   for (const { name } of deployed.loggers) if (concerned.has(name)) await tellLogger(env, applied, name);
+  if (difference.length > 0) await tellNodes(env, applied);
   return answer(env, applied, { difference, applied: true });
 }
 
@@ -91,6 +94,15 @@ async function tellLogger(env: LayoutEnv, document: LayoutDocument, name: string
       `the change is stored, but logger ${name} did not confirm it yet: send it again`,
       { cause },
     );
+  }
+}
+
+/** Nodes read the layout again when they hear of it; without Membership they hear of the next change. */
+async function tellNodes(env: LayoutEnv, { epoch }: LayoutDocument): Promise<void> {
+  try {
+    await env.MEMBERSHIP.getByName(MEMBERSHIP_NAME).layoutChanged(epoch);
+  } catch (error) {
+    trace("layout.not_told", { epoch, error: String(error) });
   }
 }
 

@@ -136,6 +136,40 @@ describe("pools", () => {
     }
   });
 
+  it("R34 a proxy that operators take out of the layout gives up its keys and turns, until it is put back", async () => {
+    await using cluster = await RunningCluster.of(fabric.url, ["manager", "proxy-1", "proxy-2", "worker-1"]);
+    const apply = async (count: number) => {
+      const body = JSON.stringify({
+        nodes: nodes.map((node) => (node.name === "proxy" ? { ...node, count } : node)),
+      });
+      expect((await fetch(`${fabric.url}/v1/cluster`, { method: "PUT", body })).status).toBe(200);
+    };
+    const zeeks = ["manager", "worker-1"].map((name) => cluster.zeek(name));
+    const chosen = () =>
+      zeeks.map((zeek) => Array.from({ length: 50 }, (_, n) => zeek.hrwTopic("proxy", `key ${n}`)));
+    const before = chosen();
+    const first = cluster.zeek("proxy-1").nodeTopic("proxy-1");
+    expect(before.map((topics) => new Set(topics).size)).toEqual([2, 2]);
+    await apply(1);
+    await expect
+      .poll(
+        () =>
+          chosen()
+            .flat()
+            .every((topic) => topic === first),
+        WITHIN,
+      )
+      .toBe(true);
+    expect(zeeks.map((zeek) => [1, 2].map(() => zeek.rrTopic("proxy")))).toEqual([
+      [first, first],
+      [first, first],
+    ]);
+    expect(zeeks.map((zeek) => zeek.nodes.has("proxy-2"))).toEqual([false, false]);
+    await apply(2);
+    await expect.poll(chosen, WITHIN).toEqual(before);
+    expect(cluster.reports).toEqual([]);
+  });
+
   it("[D11] workers are spread evenly over the proxies, and those of one that goes find another", async () => {
     await using cluster = await RunningCluster.of(fabric.url, ["manager", "proxy-1", "proxy-2"], homeProxy);
     for (const name of WORKERS) await cluster.join(name);

@@ -86,6 +86,16 @@ describe("nodes that come and go", () => {
     expect(node.viewsDue).toBe(1);
   });
 
+  it("an event that says that the layout has changed asks for it, and no handler hears it", () => {
+    const heard: string[] = [];
+    const node = nodeWith((zeek) => zeek.on("Cluster::layout_changed", () => void heard.push("changed")));
+    node.turn();
+    node.engine.receive({ name: "Cluster::layout_changed", args: [count(2)], metadata: [] });
+    expect(node.engine.isPending).toBe(true);
+    expect(node.turn().map(({ type }) => type)).toEqual(["layoutDue"]);
+    expect([node.engine.isPending, heard]).toEqual([false, []]);
+  });
+
   it("show in the table of nodes", () => {
     let zeek: Zeek | undefined;
     const node = nodeWith((context) => void (zeek = context));
