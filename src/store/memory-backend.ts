@@ -1,5 +1,5 @@
 /** A backend in memory for stores that are read by key: a Map, and the order of its keys when a scan asks for it. */
-import { latin1 } from "../data/order.ts";
+import { fromBytes } from "../protocol/topic.ts";
 import type {
   Batch,
   BatchLog,
@@ -33,10 +33,10 @@ export class MemoryBackend implements StoreBackend {
     this.#head = head;
   };
 
-  get = (key: Uint8Array): StoreRow | undefined => this.#rows.get(latin1(key));
+  get = (key: Uint8Array): StoreRow | undefined => this.#rows.get(fromBytes(key));
 
   put = (row: StoreRow): void => {
-    const key = latin1(row.key);
+    const key = fromBytes(row.key);
     const before = this.#rows.get(key);
     if (before === undefined) this.#unordered.push(key);
     this.#rows.set(key, row);
@@ -44,7 +44,7 @@ export class MemoryBackend implements StoreBackend {
   };
 
   delete = (key: Uint8Array): void => {
-    const text = latin1(key);
+    const text = fromBytes(key);
     this.#expiring.changed(this.#rows.get(text), undefined);
     this.#rows.delete(text);
   };
@@ -59,7 +59,7 @@ export class MemoryBackend implements StoreBackend {
   scan = (after: Uint8Array | undefined, bounds: ScanBounds): Scan => {
     const order = this.#ordered();
     const scan = new RowScan(bounds);
-    for (let i = after === undefined ? 0 : indexBehind(order, latin1(after)); i < order.length; i++) {
+    for (let i = after === undefined ? 0 : indexBehind(order, fromBytes(after)); i < order.length; i++) {
       const row = this.#rows.get(order[i]!);
       if (row !== undefined && !scan.look(row)) break;
     }
