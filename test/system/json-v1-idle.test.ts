@@ -39,11 +39,11 @@ describe.concurrent("§3 silence", () => {
     expect(silent.unread).toEqual([]);
   });
 
-  test("§3 a server that is stopped ends connections without a close frame: no hook tells the Worker", async () => {
+  test("§3 a server that is killed ends connections without a close frame; one that is stopped says so (R15)", async () => {
     const server = await startServe();
     try {
       const client = await JsonClient.subscribed(server.url, [""]);
-      await server.stop();
+      await server.kill();
       expect((await client.closed).code).toBe(1006);
     } finally {
       await server.dispose();
