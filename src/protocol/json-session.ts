@@ -17,7 +17,8 @@ import { mayPublish, maySubscribe, type Grant } from "./grant.ts";
 import type { PoolChooser } from "./pool-publishes.ts";
 import { parsePoolTopic, poolFrameOf, type PoolTopic } from "./pool-topic.ts";
 import { PublishQueue } from "./publish-queue.ts";
-import { Session, type TopicPlacement } from "./session.ts";
+import { Session } from "./session.ts";
+import type { TopicPlacement } from "./topic-placement.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { parsePrefix, parseTopic, textOf, type Prefix, type Topic } from "./topic.ts";
@@ -354,8 +355,7 @@ export class JsonSession extends Session {
   }
 
   #finishWhenDrained(): void {
-    if (this.#state !== "draining" || this.bufferedBytes > 0) return;
-    this.#over();
+    if (this.#state === "draining" && this.bufferedBytes === 0) this.#over();
   }
 
   #over(): void {

@@ -22,7 +22,8 @@ import { parseHistory } from "./history.ts";
 import { parseOverflow } from "./overflow.ts";
 import { PeerPublishes, type PublishPort } from "./peer-publishes.ts";
 import { assertSubscriptionBounds } from "./subscription-bounds.ts";
-import { Session, type Subscribed, type TopicPlacement } from "./session.ts";
+import { Session, type Subscribed } from "./session.ts";
+import type { TopicPlacement } from "./topic-placement.ts";
 import type { PoolChooser } from "./pool-publishes.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { textOf, toBytes, type Prefix } from "./topic.ts";
@@ -325,6 +326,7 @@ export class NativeSession extends Session {
         this.#charge(nowMs);
         return this.#send({ type: "published", router: "", seq: this.#publishes.acknowledged });
       }
+      if (repeat) this.askFormerOwners(frame.segments);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       this.ledger.refused(events, "refused");

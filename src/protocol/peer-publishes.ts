@@ -10,7 +10,7 @@ import { joinSegments } from "./join-segments.ts";
 import { OutstandingPublishes, type Acknowledged } from "./outstanding.ts";
 import { assertSegment } from "./segment-check.ts";
 import { isOriginPublisherId } from "./publisher-id.ts";
-import type { TopicPlacement } from "./session.ts";
+import type { TopicPlacement } from "./topic-placement.ts";
 import { textOf, type Topic } from "./topic.ts";
 
 interface TopicEntry {

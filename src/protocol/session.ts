@@ -6,13 +6,24 @@ import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { encodeFrame } from "./frame-codec.ts";
-import type { FrameOf, Gap, InstanceId, LogBatchFrame, Position } from "./frame.ts";
-import type { PoolFrame, PublishPoolFrame } from "./pool-frame.ts";
+import {
+  segmentsEvents,
+  type FrameOf,
+  type Gap,
+  type InstanceId,
+  type LogBatchFrame,
+  type Position,
+  type Segment,
+} from "./frame.ts";
+import type { PublishPoolFrame } from "./pool-frame.ts";
 import { PoolPublishes, type PoolPort, type PoolPublishesOptions } from "./pool-publishes.ts";
+import { PendingSubscriptions } from "./pending-subscriptions.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { routerOf } from "./stream.ts";
+import { TakenElsewhere } from "./taken-elsewhere.ts";
 import type { Prefix, Topic } from "./topic.ts";
-import { Visits, type VisitPlacement } from "./visits.ts";
+import type { TopicPlacement } from "./topic-placement.ts";
+import { Visits } from "./visits.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
 
 /** What the driver does for the session. */
@@ -40,18 +51,6 @@ export type SessionEffect =
   /** The session is over and holds nothing any more. */
   | { readonly type: "done" };
 
-/** Where topics belong: implemented by src/routing/placement.ts. */
-export interface TopicPlacement extends VisitPlacement {
-  owner(topic: Topic): string;
-}
-
-interface PendingSubscription {
-  /** Routers that have not confirmed it, and those that have. */
-  readonly routers: Set<string>;
-  readonly confirmed: string[];
-  readonly deadlineMs: number;
-}
-
 /** A subscription that all its routers have confirmed. */
 export interface Subscribed {
   readonly id: number;
@@ -68,7 +67,8 @@ export abstract class Session {
   #identity: TrunkIdentity | undefined;
   readonly #trunks = new Map<string, TrunkEnd>();
   readonly #retryAtMs = new Map<string, number>();
-  readonly #pending = new Map<number, PendingSubscription>();
+  readonly #pending = new PendingSubscriptions();
+  readonly #elsewhere = new TakenElsewhere();
   #effects: SessionEffect[] = [];
   #pools: PoolPublishes | undefined;
   #isViewAsked = false;
@@ -97,7 +97,7 @@ export abstract class Session {
   get deadlineMs(): number | undefined {
     let due = Math.min(this.ownDeadlineMs(), this.#creditDueMs, this.#pools?.deadlineMs ?? Infinity);
     for (const atMs of this.#retryAtMs.values()) due = Math.min(due, atMs);
-    for (const pending of this.#pending.values()) due = Math.min(due, pending.deadlineMs);
+    due = Math.min(due, this.#pending.deadlineMs);
     return due === Infinity ? undefined : due;
   }
 
@@ -128,7 +128,8 @@ export abstract class Session {
     const trunk = this.trunk(router);
     const waitMs = trunk.lost();
     this.#pools?.trunkLost(router);
-    if (trunk.isNeeded || this.#pools?.needs(router) === true) this.#retryAtMs.set(router, nowMs + waitMs);
+    const isAsked = this.#elsewhere.isAsked(router) || this.#pools?.needs(router) === true;
+    if (trunk.isNeeded || isAsked) this.#retryAtMs.set(router, nowMs + waitMs);
   }
 
   /** There may be another view of who is there. */
@@ -144,14 +145,10 @@ export abstract class Session {
       this.#retryAtMs.delete(router);
       this.#open(router);
     }
-    for (const pending of this.#pending.values()) {
-      if (pending.deadlineMs > nowMs) continue;
+    if (nowMs >= this.#pending.deadlineMs) {
       this.#pending.clear();
-      this.refused(
-        new FabricError("unavailable", "a router did not confirm the subscription in time"),
-        nowMs,
-      );
-      return;
+      const message = "a router did not confirm the subscription in time";
+      return this.refused(new FabricError("unavailable", message), nowMs);
     }
     this.#pools?.tick(nowMs);
     this.ownTick(nowMs);
@@ -245,11 +242,23 @@ export abstract class Session {
 
   /** Publishes at a router; the trunk opens with the first publish. */
   protected publish(router: string, frame: FrameOf<"publish">): void {
-    this.toTrunk(router, this.#open(router).publish(frame));
+    const fresh = frame.repeat ? this.#elsewhere.fresh(frame) : frame;
+    if (fresh !== frame) {
+      this.ledger.refused(segmentsEvents(frame.segments) - segmentsEvents(fresh.segments), "repeats");
+    }
+    this.toTrunk(router, this.#open(router).publish(fresh));
   }
 
+  /** Whether a router takes another publish; none does before it is known what former owners have taken. */
   protected hasWindow(router: string): boolean {
-    return this.#trunks.get(router)?.hasWindow ?? true;
+    return this.#elsewhere.isKnown && (this.#trunks.get(router)?.hasWindow ?? true);
+  }
+
+  /** The peer publishes again: asks the former owners of these topics what they have taken (rule 8). */
+  protected askFormerOwners(segments: readonly Segment[]): void {
+    for (const router of segments.flatMap(({ topic }) => this.#placement.formerOwners(topic))) {
+      if (this.#elsewhere.ask(router)) this.#open(router);
+    }
   }
 
   /** Lets the peer publish to nodes of pools. */
@@ -342,8 +351,7 @@ export abstract class Session {
   }
 
   #await(id: number, routers: Iterable<string>, nowMs: number): void {
-    const deadlineMs = nowMs + LIMITS.subscribeMs;
-    this.#pending.set(id, { routers: new Set(routers), confirmed: [], deadlineMs });
+    this.#pending.add(id, routers, nowMs);
     this.#confirm(undefined, nowMs);
   }
 
@@ -362,19 +370,16 @@ export abstract class Session {
       case "refused":
         return this.refused(event.error, nowMs);
       case "handled":
+        return this.#pools?.handled(event.done);
       case "unhandled":
-        return this.#onPools(event, nowMs);
+        return this.#pools?.unhandled(event.id, event.code, nowMs);
       case "publishRefused":
         throw new FabricError("invalid_message", "a router does not refuse single publishes");
       case "welcome":
+        return this.#elsewhere.welcomed(router, event.options);
       case "goaway":
         return;
     }
-  }
-
-  #onPools(frame: Extract<PoolFrame, { type: "handled" | "unhandled" }>, nowMs: number): void {
-    if (frame.type === "handled") this.#pools?.handled(frame.done);
-    else this.#pools?.unhandled(frame.id, frame.code, nowMs);
   }
 
   /**
@@ -384,12 +389,9 @@ export abstract class Session {
    */
   #confirm(by: { router: string; id: number; gaps: readonly Gap[] } | undefined, nowMs: number): void {
     let gaps = by?.gaps ?? [];
-    for (const [id, pending] of this.#pending) {
-      if (by !== undefined && id <= by.id && pending.routers.delete(by.router))
-        pending.confirmed.push(by.router);
-      if (pending.routers.size > 0) continue;
-      this.#pending.delete(id);
-      const positions = pending.confirmed.flatMap((router) => this.trunk(router).positions);
+    if (by !== undefined) this.#pending.confirmed(by.router, by.id);
+    for (const { id, routers } of this.#pending.takeComplete()) {
+      const positions = routers.flatMap((router) => this.trunk(router).positions);
       this.subscribed({ id, positions, gaps }, nowMs);
       gaps = [];
     }

@@ -6,22 +6,15 @@ import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Position } from "./frame.ts";
 import { isKept, mayHold, routerOf } from "./stream.ts";
+import type { TopicPlacement } from "./topic-placement.ts";
 import type { Prefix } from "./topic.ts";
 
-/** What visits need of a router table: implemented by src/routing/placement.ts. */
-export interface VisitPlacement {
-  span(prefix: Prefix): readonly string[];
-  /** Routers that owned topics under the prefix in an earlier table, as far as the layout still names them. */
-  former(prefix: Prefix): readonly string[];
-  has(router: string): boolean;
-}
-
 export class Visits {
-  readonly #placement: VisitPlacement;
+  readonly #placement: TopicPlacement;
   /** What is subscribed to at a router for the sake of a visit. */
   readonly #prefixes = new Map<string, Set<Prefix>>();
 
-  constructor(placement: VisitPlacement) {
+  constructor(placement: TopicPlacement) {
     this.#placement = placement;
   }
 

@@ -52,6 +52,13 @@ export class Placement {
     return [...new Set(rows.map(({ name }) => name))];
   }
 
+  /** Every other router that may have owned the topic in an earlier table. */
+  formerOwners(topic: Topic): readonly string[] {
+    const rows = this.#former.filter(({ prefix }) => topic.startsWith(prefix));
+    const owner = this.owner(topic);
+    return [...new Set(rows.map(({ name }) => name))].filter((name) => name !== owner);
+  }
+
   /** Whether the table has the router. */
   has(router: string): boolean {
     return this.routes.some(({ name }) => name === router);
