@@ -68,6 +68,16 @@ describe("events", () => {
 });
 
 describe("the cluster log", () => {
+  it("M-14 is warned of an empty pool once in a while, by whoever finds it, and not of one that there is not", async () => {
+    const warning = "warning: no node of pool worker is alive, events for it are refused";
+    for (let i = 0; i < 3; i++) await membership().poolEmpty("worker");
+    await membership().poolEmpty("nothing");
+    await membership().poolEmpty("proxy");
+    await expect.poll(records, SOON).toContain(warning.replace("worker", "proxy"));
+    const warnings = (await records()).filter((message) => message.startsWith("warning"));
+    expect(warnings).toEqual([warning, warning.replace("worker", "proxy")]);
+  });
+
   it("M-7 [E21] has a record for each node that comes, goes or is taken over, exactly once", async () => {
     const before = (await records()).length;
     const told = async () => (await records()).slice(before);
