@@ -82,6 +82,11 @@ export class RunningCluster implements AsyncDisposable {
     await this.operator.flush();
   }
 
+  /** What they wrote to the cluster log, as "NODE MESSAGE". */
+  get said(): readonly string[] {
+    return this.logsOf("cluster").map(({ node, record }) => `${node} ${String(record["message"])}`);
+  }
+
   /** What nodes have written to a stream. */
   logsOf(stream: string): readonly Logged[] {
     return this.logged.filter((log) => log.stream === stream);

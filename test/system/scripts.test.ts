@@ -13,15 +13,12 @@ import type { Fabric } from "../../src/cli/fabric.ts";
 import { PACKAGE_ROOT } from "../../src/cli/package-root.ts";
 import { joinCluster, type ClusterProcess } from "../../src/node/join-cluster.ts";
 import { defineScript, type Script } from "../../src/script/define.ts";
-import type { Zeek } from "../../src/script/zeek.ts";
 import { connect, count, type Client } from "../../src/sdk/index.ts";
 import { CLI, startInProcess } from "../support/fabric.ts";
+import { RunningCluster, WITHIN } from "../support/running-cluster.ts";
 
 const layout: unknown = JSON.parse(readFileSync(join(PACKAGE_ROOT, "examples/cluster.json"), "utf8"));
 const NAMES = ["manager", "proxy-1", "proxy-2", "worker-1", "worker-2"];
-
-/** Views come once a second. */
-const WITHIN = { timeout: 20_000, interval: 20 };
 
 let fabric: Fabric;
 let operator: Client;
@@ -34,61 +31,12 @@ afterAll(async () => {
   await fabric.close();
 });
 
-/** All nodes of the layout, and what they said in the cluster log. */
-class Cluster implements AsyncDisposable {
-  readonly said: string[] = [];
-  readonly reports: string[] = [];
-  readonly nodes = new Map<string, ClusterProcess>();
-  readonly zeeks = new Map<string, Zeek>();
-  readonly #script: Script;
-
-  private constructor(script: Script) {
-    this.#script = script;
-  }
-
-  static async of(script: Script): Promise<Cluster> {
-    const cluster = new Cluster(script);
-    await Promise.all(NAMES.map(async (name) => cluster.join(name)));
-    // All see each other before anything is done: a pool has only nodes that are known to be there.
-    await expect
-      .poll(() => [...cluster.zeeks.values()].every((zeek) => idsIn(zeek) === NAMES.length), WITHIN)
-      .toBe(true);
-    return cluster;
-  }
-
-  async join(name: string): Promise<void> {
-    const spy = defineScript("spy", (zeek) => void this.zeeks.set(name, zeek));
-    const node = await joinCluster(fabric.url, {
-      name,
-      scripts: [this.#script, spy],
-      report: ({ message }) => this.reports.push(`${name}: ${message}`),
-      logged: (stream, line) => {
-        if (stream !== "cluster") return;
-        const { message } = JSON.parse(line) as { message: string };
-        this.said.push(`${name} ${message}`);
-      },
-    });
-    this.nodes.set(name, node);
-  }
-
-  async tell(event: string, names: readonly string[] = NAMES): Promise<void> {
-    for (const name of names) operator.publish(`zeek/cluster/node/${name}/`, event);
-    await operator.flush();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.nodes.values()].map(async (node) => node.close()));
-  }
-}
-
-/** Nodes of the layout that a script sees connected, itself included. */
-function idsIn(zeek: Zeek): number {
-  return [...zeek.nodes].filter(([name, { id }]) => NAMES.includes(name) && id !== undefined).length;
-}
+/** All nodes of the layout, each with this script. */
+const clusterOf = async (script: Script) => RunningCluster.of(fabric.url, NAMES, script);
 
 describe("patterns", () => {
   it("[A59] manager to workers: plain, by node name, by node type, by a static condition", async () => {
-    await using cluster = await Cluster.of(managerToWorkers);
+    await using cluster = await clusterOf(managerToWorkers);
     await cluster.tell("Example::start");
     // Each of the two workers is ready, so v0 comes twice.
     const each = ["hello v0", "hello v0", "hello v1", "hello v2", "hello v3"];
@@ -98,7 +46,7 @@ describe("patterns", () => {
   });
 
   it("[A60] worker to manager: the manager gets the names of the workers", async () => {
-    await using cluster = await Cluster.of(workerToManager);
+    await using cluster = await clusterOf(workerToManager);
     await cluster.tell("Example::start");
     await expect
       .poll(() => cluster.said.toSorted(), WITHIN)
@@ -106,7 +54,7 @@ describe("patterns", () => {
   });
 
   it("[A61] [A62] [B17] worker to all workers through the manager, and through proxies in turn", async () => {
-    await using cluster = await Cluster.of(workerToWorkers);
+    await using cluster = await clusterOf(workerToWorkers);
     await cluster.tell("Example::start", ["worker-1"]);
     const relays = ["1 from worker-1 (via proxy-1)", "2 from worker-1 (via proxy-2)"];
     const again = ["3 from worker-1 (via proxy-1)", "4 from worker-1 (via proxy-2)"];
@@ -116,14 +64,15 @@ describe("patterns", () => {
   });
 
   it("[A64] work spread over proxies by the hash of its key: near even, and the same from every worker", async () => {
-    await using cluster = await Cluster.of(workerToProxies);
+    await using cluster = await clusterOf(workerToProxies);
     await cluster.tell("Example::start");
     // A report that comes behind all keys of both workers: it is asked for until it counts them all.
     const counts = async () => {
-      cluster.said.length = 0;
+      const before = cluster.said.length;
       await cluster.tell("Example::report", ["proxy-1", "proxy-2"]);
-      await expect.poll(() => cluster.said.length, WITHIN).toBe(2);
+      await expect.poll(() => cluster.said.length, WITHIN).toBe(before + 2);
       return cluster.said
+        .slice(before)
         .toSorted()
         .map((text) => /has (\d+) keys of (\d+) events/.exec(text)!.slice(1).map(Number));
     };
@@ -140,7 +89,7 @@ describe("patterns", () => {
 
 describe("data partitioned over proxies", () => {
   it("a proxy that goes gives up its keys and no others, and has them again when it returns", async () => {
-    await using cluster = await Cluster.of(workerToProxies);
+    await using cluster = await clusterOf(workerToProxies);
     const zeek = cluster.zeeks.get("worker-1")!;
     const keys = Array.from({ length: 200 }, (_, n) => `key ${n}`);
     const owners = () => new Map(keys.map((key) => [key, zeek.hrwTopic("proxy", key)]));
@@ -148,7 +97,7 @@ describe("data partitioned over proxies", () => {
     const before = owners();
     expect(new Set(before.values())).toEqual(new Set([one, two]));
 
-    await cluster.nodes.get("proxy-2")!.close();
+    await cluster.leave("proxy-2");
     await expect.poll(() => zeek.getActiveNodeCount("PROXY"), WITHIN).toBe(1);
     expect(new Set(owners().values())).toEqual(new Set([one]));
 
