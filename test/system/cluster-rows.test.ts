@@ -6,11 +6,14 @@ import type { Fabric } from "../../src/cli/fabric.ts";
 import { parseLayout } from "../../src/cluster/layout.ts";
 import { connectsTo, nodeOf } from "../../src/cluster/roles.ts";
 import { count } from "../../src/data/value.ts";
+import { joinCluster } from "../../src/node/join-cluster.ts";
+import type { Claims } from "../../src/protocol/access.ts";
 import { defineScript } from "../../src/script/define.ts";
 import { startInProcess } from "../support/fabric.ts";
 import { JsonClient } from "../support/json-v1-client.ts";
 import { event, string } from "../support/json-v1-event.ts";
 import { RunningCluster, WITHIN } from "../support/running-cluster.ts";
+import { signToken, TEST_KEY } from "../support/tokens.ts";
 import vectors from "../vectors/cluster/hrw-rr-proxy-pool.json" with { type: "json" };
 
 const nodes = [
@@ -217,6 +220,28 @@ describe("what a script knows", () => {
     await cluster.leave("worker-2");
     await expect.poll(() => zeek.workerCount(), WITHIN).toBe(2);
     expect([zeek.getNodeCount("WORKER"), zeek.getActiveNodeCount("WORKER")]).toEqual([3, 2]);
+  });
+});
+
+describe("a fabric with a key", () => {
+  it("[C6] trusts a node as far as its token says: its own name, its own type, what it may publish", async () => {
+    await using closed = closing(await startInProcess({ layout: { nodes }, key: TEST_KEY, open: false }));
+    const join = async (name: string, claims?: Claims) =>
+      joinCluster(closed.url, {
+        name,
+        scripts: [],
+        token: claims === undefined ? undefined : await signToken(claims),
+      });
+    const grant = { publish: ["zeek/"], subscribe: ["zeek/"], logs: ["*"] };
+    await expect(join("worker-1")).rejects.toMatchObject({ code: "no_token" });
+    const refused = { code: "forbidden" };
+    await expect(join("worker-1", { sub: "worker-2", ...grant })).rejects.toMatchObject(refused);
+    await expect(join("worker-1", { sub: "worker-1", node_type: "PROXY", ...grant })).rejects.toMatchObject(
+      refused,
+    );
+    await expect(join("worker-1", { sub: "worker-1", publish: ["zeek/"] })).rejects.toMatchObject(refused);
+    const node = await join("worker-1", { sub: "worker-1", node_type: "WORKER", ...grant });
+    await node.close();
   });
 });
 
