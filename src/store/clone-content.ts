@@ -136,7 +136,7 @@ export class CloneContent {
         return;
       }
       case "clear":
-        for (const id of [...this.#entries.keys()]) this.#erase(id, change.publisher);
+        for (const id of this.#entries.keys()) this.#erase(id, change.publisher);
     }
   }
 
@@ -146,7 +146,7 @@ export class CloneContent {
     if (staged === undefined) return;
     this.#staged = undefined;
     if (staged.isAll) {
-      for (const id of [...this.#entries.keys()]) {
+      for (const id of this.#entries.keys()) {
         if (staged.entries.get(id) === undefined) this.#erase(id, undefined);
       }
     }

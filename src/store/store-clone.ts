@@ -63,7 +63,9 @@ export class StoreClone {
   #isLinked = false;
   #epoch = 0;
   #hasTrunk = false;
-  /** Since when there has been no master that this clone follows; undefined: there is one. */
+  /** Since when there has been no master; undefined: there is one. */
+  #unlinkedMs: number | undefined;
+  /** Since when this clone has not followed its master; undefined: it does. */
   #lostMs: number | undefined;
   #resyncMs: number;
   #isStale = true;
@@ -76,6 +78,7 @@ export class StoreClone {
       options.isObserved ? (event) => this.#effects.push({ type: "event", event }) : undefined,
     );
     this.#sync = new CloneSync(this.#content);
+    this.#unlinkedMs = nowMs;
     this.#lostMs = nowMs;
     this.#resyncMs = nowMs;
     this.#isBuffering = options.mutationBufferIntervalMs > 0;
@@ -166,6 +169,7 @@ export class StoreClone {
   disconnected(nowMs: number): void {
     this.#hasTrunk = false;
     this.#isLinked = false;
+    this.#unlinkedMs ??= nowMs;
     this.#lostMs ??= nowMs;
     this.#resyncMs = nowMs;
     this.#sync.detached();
@@ -176,6 +180,7 @@ export class StoreClone {
     switch (message.type) {
       case "master":
         this.#isLinked = true;
+        this.#unlinkedMs = undefined;
         this.#isBuffering = this.#options.mutationBufferIntervalMs > 0;
         this.#epoch = message.epoch;
         this.#writes.linked();
@@ -222,8 +227,8 @@ export class StoreClone {
 
   /** When kept writes are given up. */
   get #bufferMs(): number {
-    if (this.#isLinked || (!this.#isBuffering && this.#writes.size === 0)) return Infinity;
-    return (this.#lostMs ?? Infinity) + this.#options.mutationBufferIntervalMs;
+    if (!this.#isBuffering && this.#writes.size === 0) return Infinity;
+    return (this.#unlinkedMs ?? Infinity) + this.#options.mutationBufferIntervalMs;
   }
 
   #giveUp(): void {
@@ -254,11 +259,12 @@ export class StoreClone {
     this.#release();
   }
 
-  /** Gives the results whose writes are shown; in another epoch they are shown as far as they ever will be. */
+  /** Gives the results whose writes are shown; those of an earlier epoch are, as far as they ever will be. */
   #release(): void {
     const position = this.#sync.position;
     if (position === undefined || this.#held.length === 0) return;
-    const isShown = ({ epoch, result }: HeldResult) => epoch !== position.epoch || result.seq <= position.seq;
+    const isShown = ({ epoch, result }: HeldResult) =>
+      epoch < position.epoch || (epoch === position.epoch && result.seq <= position.seq);
     const shown = this.#held.filter(isShown);
     this.#held = this.#held.filter((held) => !isShown(held));
     for (const { id, result, durable, isSent } of shown) {
