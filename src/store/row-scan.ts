@@ -18,7 +18,8 @@ export class RowScan {
     const { rowsMax, bytesMax, newerThan = 0 } = this.#bounds;
     const isTaken = row.seq > newerThan;
     const bytes = isTaken ? row.key.length + row.value.length : 0;
-    this.#isOver = this.#looked > 0 && (this.#looked >= rowsMax || this.#bytes + bytes > bytesMax);
+    this.#isOver =
+      this.#looked > 0 && (this.#looked >= rowsMax || (isTaken && this.#bytes + bytes > bytesMax));
     if (this.#isOver) return false;
     this.#looked++;
     this.#bytes += bytes;
