@@ -59,7 +59,8 @@ export async function pages(): Promise<ReadonlyMap<string, string>> {
 }
 
 function limitsPage(): string {
-  const source = readFileSync(join(ROOT, "src/base/limits.ts"), "utf8");
+  const files = ["src/base/limits.ts", "src/base/log-limits.ts"];
+  const source = files.map((file) => readFileSync(join(ROOT, file), "utf8")).join("\n");
   const tables = sectionsOf(source).map(({ title, about, rows }) => {
     const lines = rows.map(({ name, comment }) => `| \`${name}\` | ${valueText(name)} | ${cell(comment)} |`);
     return [`## ${title}`, about, ["| Name | Value | |", "| --- | --- | --- |", ...lines].join("\n")]
