@@ -288,8 +288,6 @@ export const LIMITS = {
   /** How late a command may come that says how long ago it was first sent, ms. */
   storeTransitMs: 60_000,
 
-  ...LOG_LIMITS,
-
   // The native client.
   /** What a client's publishes may hold in memory until they are acknowledged, bytes. */
   clientBufferBytesMax: 64 * MIB,
@@ -318,4 +316,6 @@ export const LIMITS = {
   tokenCacheMax: 1_024,
   /** Prefixes or streams in one claim of a token. */
   claimItemsMax: 256,
+
+  ...LOG_LIMITS,
 } as const;
