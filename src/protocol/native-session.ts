@@ -256,12 +256,12 @@ export class NativeSession extends Session {
     });
     this.#state = "open";
     this.#stateDeadlineMs = Infinity;
-    const { endpoint, welcome } = this.#native;
+    const { endpoint, welcome, table } = this.#native;
     this.#send({
       type: "welcome",
       version,
       endpoint,
-      options: { ...welcome, publisher: toBytes(publisher) },
+      options: { ...welcome, publisher: toBytes(publisher), table },
     });
   }
 

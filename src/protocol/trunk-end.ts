@@ -17,10 +17,10 @@ import {
 import { PROTOCOL_VERSIONS } from "./handshake.ts";
 import { ReaderCredit } from "./reader-credit.ts";
 import { Recovery } from "./recovery.ts";
-import { RepeatFilter } from "./repeat-filter.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { isKept, mayHold } from "./stream.ts";
 import type { Prefix } from "./topic.ts";
+import { StreamRepeats } from "./stream-repeats.ts";
 import { TrunkSubscriptions } from "./trunk-subscriptions.ts";
 import { UnackedPublishes } from "./unacked-publishes.ts";
 
@@ -81,7 +81,7 @@ export class TrunkEnd {
   #lastEnd: Position | undefined;
   readonly #unacked: UnackedPublishes;
   #credit: ReaderCredit;
-  readonly #repeats = new Map<string, RepeatFilter>();
+  readonly #repeats = new StreamRepeats();
 
   /** @param ledger Counts what goes through the trunk; several may share one. */
   constructor(router: string, identity: TrunkIdentity, ledger = new SessionLedger()) {
@@ -243,6 +243,7 @@ export class TrunkEnd {
         return [this.#recovered(frame)];
       case "welcome":
         this.#retryMs = 0;
+        this.#repeats.under(frame.options["table"]);
         return [{ type: "welcome", endpoint: frame.endpoint, options: frame.options }];
       case "error":
         return [{ type: "refused", error: errorOf(frame) }];
@@ -331,22 +332,11 @@ export class TrunkEnd {
       events.push({ type: "gap", gap: { extent, from: at, to: first } });
     }
     if (last !== undefined) this.#positions.set(stream, { ...first, seq: last.seq });
-    const repeats = this.#repeatsOf(stream);
-    const fresh = frame.frames.filter((f) => !repeats.isRepeat(f.publisher, f.publisherSeq));
+    const fresh = frame.frames.filter((f) => !this.#repeats.isRepeat(stream, f.publisher, f.publisherSeq));
     const hasRepeats = fresh.length < frame.frames.length;
     if (hasRepeats) counts.repeats += arrived - framesEvents(fresh);
     events.push({ type: "deliver", frame: hasRepeats ? { ...frame, frames: fresh } : frame, bytes });
     return events;
-  }
-
-  /** A publish with topics of several streams comes once in each. */
-  #repeatsOf(stream: string): RepeatFilter {
-    let repeats = this.#repeats.get(stream);
-    if (repeats === undefined) {
-      repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
-      this.#repeats.set(stream, repeats);
-    }
-    return repeats;
   }
 }
 

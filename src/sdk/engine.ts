@@ -16,7 +16,7 @@ import type {
   Segment,
 } from "../protocol/frame.ts";
 import { PROTOCOL_VERSIONS } from "../protocol/handshake.ts";
-import { RepeatFilter } from "../protocol/repeat-filter.ts";
+import { StreamRepeats } from "../protocol/stream-repeats.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import { JOIN_ID, type ClientEffect, type ClientEngine, type MemberRequest } from "./client-engine.ts";
 import { Connector, type ClientStatus } from "./connector.ts";
@@ -46,7 +46,7 @@ export class NativeEngine implements ClientEngine {
   readonly #connector: Connector;
   readonly #subscriptions = new SubscriptionBook();
   readonly #positions = new Map<string, Position>();
-  readonly #repeats = new Map<string, RepeatFilter>();
+  readonly #repeats = new StreamRepeats();
   readonly #publisher = new Publisher();
   /** The publisher of this client's events as deliveries name it. */
   #ownPublisher: InstanceId | undefined;
@@ -212,6 +212,7 @@ export class NativeEngine implements ClientEngine {
     this.#heard(nowMs);
     this.#ledger.reconnected();
     const welcome = welcomeOf(frame);
+    this.#repeats.under(frame.options["table"]);
     this.#ownPublisher = welcome.publisher ?? this.#options.instance;
     this.#effects.push({ type: "opened" }, { type: "welcome", welcome });
     this.#isResumeDue = true;
@@ -274,25 +275,15 @@ export class NativeEngine implements ClientEngine {
   #onDeliver(frame: FrameOf<"deliver">, bytes: number): void {
     const { router, incarnation } = frame;
     const isHistory = frame.replay === "history";
-    const repeats = isHistory ? undefined : this.#repeatsOf(router);
     const runs: EventRun[] = [];
     for (const { publisher, publisherSeq, segments } of frame.frames) {
-      if (repeats?.isRepeat(publisher, publisherSeq) === true) continue;
+      if (!isHistory && this.#repeats.isRepeat(router, publisher, publisherSeq)) continue;
       const isOwn = publisher === this.#ownPublisher || publisher === this.#options.alsoOwn?.();
       for (const segment of segments) runs.push(EventRun.ofSegment(segment, publisher, { isOwn, isHistory }));
     }
     const position = { router, incarnation, seq: frame.frames.at(-1)?.seq ?? frame.prev };
     if (!isHistory) this.#positions.set(router, position);
     this.#effects.push({ type: "delivery", delivery: this.#ledger.arrived(position, bytes), runs });
-  }
-
-  #repeatsOf(stream: string): RepeatFilter {
-    let repeats = this.#repeats.get(stream);
-    if (repeats === undefined) {
-      repeats = new RepeatFilter(LIMITS.receiverPublishersMax);
-      this.#repeats.set(stream, repeats);
-    }
-    return repeats;
   }
 
   #onPublished(frame: FrameOf<"published">): void {

@@ -10,7 +10,7 @@ import { fromBytes } from "../../src/protocol/topic.ts";
 import { Router } from "../../src/routing/router.ts";
 import { auditHistories } from "./fabric/audit.ts";
 import { JsonClient } from "./fabric/json-client.ts";
-import { Layout, type Table } from "./fabric/layout.ts";
+import { Layout, type Release } from "./fabric/layout.ts";
 import { Ledger } from "./fabric/ledger.ts";
 import { NativeClient } from "./fabric/native-client.ts";
 import { RouterHost, type RouterParts } from "./fabric/router-host.ts";
@@ -108,7 +108,7 @@ class FabricWorld implements Surroundings {
   }
 
   nativeSession(): SessionHost {
-    const { placement, version } = this.#table();
+    const { placement, version, keptPrefixes } = this.someRelease();
     return this.#session(
       "n",
       new NativeSession({
@@ -117,7 +117,7 @@ class FabricWorld implements Surroundings {
         grant: FULL_GRANT,
         placement,
         table: version,
-        keptPrefixes: this.layout.keptPrefixes,
+        keptPrefixes,
         reader: ALLOWANCE,
         welcome: {},
         nowMs: this.world.nowMs,
@@ -125,9 +125,8 @@ class FabricWorld implements Surroundings {
     );
   }
 
-  jsonSession(): SessionHost {
+  jsonSession({ placement, version }: Release): SessionHost {
     const instance = fromBytes(this.world.random.bytes(16));
-    const { placement, version } = this.#table();
     return this.#session(
       "j",
       new JsonSession({
@@ -142,9 +141,9 @@ class FabricWorld implements Surroundings {
     );
   }
 
-  /** The table as a new session's isolate knows it. */
-  #table(): Table {
-    return this.#isDeploying && this.world.random.chance(0.5) ? this.layout.oldTable : this.layout.table;
+  someRelease(): Release {
+    const { oldRelease, release } = this.layout;
+    return this.#isDeploying && this.world.random.chance(0.5) ? oldRelease : release;
   }
 
   #session(kind: string, engine: JsonSession | NativeSession): SessionHost {
@@ -225,7 +224,7 @@ class FabricWorld implements Surroundings {
 
   /** A new table of routers: each starts again in its time, and isolates with the old one live on for a while. */
   #deploy(): void {
-    if (this.#isDeploying) return;
+    if (this.#isDeploying || !this.layout.mayDeploy) return;
     const { world } = this;
     world.count("deploy of another table");
     this.layout.deploy();

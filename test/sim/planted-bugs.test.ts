@@ -59,12 +59,29 @@ const dropPrev = sending((bytes) => {
   return encodeFrame({ ...frame, prev: frame.frames[0]!.seq - 1 });
 });
 
+/** A router whose table has changed takes its marks of publishers for ones of the new table. */
+const forgetTables: MakeRouter = ({ routes: _, ...options }, ...args) => new Router(options, ...args);
+
+/** A reader that comes back is live at once in streams that it does not name. */
+const beginUnnamedNow: MakeRouter = (...args) => {
+  const router = new Router(...args);
+  const receive = router.receive.bind(router);
+  router.receive = (trunk, bytes) => {
+    const frame = decodeFrame(bytes);
+    const isBack = frame.type === "subscribe" && frame.options["back"] === true;
+    receive(trunk, isBack ? encodeFrame({ ...frame, options: { ...frame.options, back: false } }) : bytes);
+  };
+  return router;
+};
+
 const PLANTS: readonly (readonly [name: string, plant: (seed: number) => FabricParts])[] = [
   ["R5 skip one acknowledgement", skipOneAcknowledgement],
   ["R6 forget one subscription at wake-up", () => ({ makeRouter: forgetOneSubscription })],
   ["R10 forward before persist", () => ({ makeRouter, order: (commit, sends) => [...sends, commit] })],
   ["R2 reuse an incarnation", () => ({ makeRouter: reuseIncarnation })],
   ["R3 drop prev", () => ({ makeRouter: dropPrev })],
+  ["R8 forget what was taken under another table", () => ({ makeRouter: forgetTables })],
+  ["R8 begin unnamed streams now", () => ({ makeRouter: beginUnnamedNow })],
 ];
 
 describe(`planted bugs, caught within ${SEEDS} seeds`, { timeout: 240_000 }, () => {

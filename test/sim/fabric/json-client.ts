@@ -1,10 +1,11 @@
 /** A client of JSON v1 in the simulated world: one connection, without an identity beyond it. */
 import { parseDataMessage } from "../../../src/protocol/data-message.ts";
-import { parsePrefix } from "../../../src/protocol/topic.ts";
+import { parsePrefix, parseTopic } from "../../../src/protocol/topic.ts";
 import { connect, type End } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import { Violation } from "../kit/world.ts";
 import { keyOf } from "./ledger.ts";
+import type { Release } from "./layout.ts";
 import { Receiver } from "./receiver.ts";
 import type { Farewell, SessionHost } from "./session-host.ts";
 import { PREFIXES, textOfEvent, TOPICS, type Surroundings } from "./surroundings.ts";
@@ -17,6 +18,7 @@ export class JsonClient extends Process {
   readonly receiver: Receiver;
   readonly #around: Surroundings;
   readonly #session: SessionHost;
+  readonly #release: Release;
   readonly #end: End | undefined;
   readonly #interests: ReturnType<Receiver["subscribe"]>[] = [];
   #state: "subscribing" | "open" | "left" | "lost" = "subscribing";
@@ -25,7 +27,8 @@ export class JsonClient extends Process {
     super(around.world, name);
     this.#around = around;
     this.receiver = new Receiver(name, around.ledger);
-    this.#session = around.jsonSession();
+    this.#release = around.someRelease();
+    this.#session = around.jsonSession(this.#release);
     this.start();
     this.#end = connect(this, this.#session, around.link);
     const { random } = this;
@@ -62,7 +65,8 @@ export class JsonClient extends Process {
       this.#state = "open";
       for (const interest of this.#interests) interest.sinceMs = this.world.nowMs;
     } else if (message.startsWith('{"type":"data-message"')) {
-      this.receiver.receive(keyOf(parseDataMessage(message).event));
+      const { topic, event } = parseDataMessage(message);
+      this.receiver.receive(keyOf(event), { stream: this.#release.owner(parseTopic(topic)) });
     } else throw new Violation(`${this.name} is told ${message}`);
   }
 

@@ -3,15 +3,26 @@
  * no receiver: a position holds one frame for ever, and an event has one position in an incarnation.
  */
 import type { SequencedFrame } from "../../../src/protocol/frame.ts";
+import { isKept } from "../../../src/protocol/stream.ts";
 import { parseTopic, type Topic } from "../../../src/protocol/topic.ts";
 import { decodeSegment } from "../../../src/protocol/transcode.ts";
 import type { FabricEvent } from "../../../src/protocol/event.ts";
 import { count, string } from "../../../src/data/value.ts";
 import { Violation } from "../kit/world.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, Release } from "./layout.ts";
 
-/** A place in a router's order. `index` counts the events of one frame. */
-export interface Place {
+/** A place in a router's order. */
+export interface Place extends Spot {
+  readonly router: string;
+  /** The stream in which readers that resume get it. */
+  readonly stream: string;
+  readonly isKept: boolean;
+  /** Version of the table under which it was sequenced. */
+  readonly table: string;
+}
+
+/** What orders places of one router. `index` counts the events of one frame. */
+interface Spot {
   readonly incarnation: number;
   readonly seq: number;
   readonly index: number;
@@ -22,18 +33,14 @@ export interface Published {
   readonly publisher: string;
   readonly number: number;
   readonly topic: Topic;
-  readonly router: string;
-  /** The stream in which readers that resume get it. */
-  readonly stream: string;
-  readonly isKept: boolean;
   readonly atMs: number;
   /** Whether its publisher was told that it is sequenced, or stored where it is kept. */
   isAcknowledged: boolean;
-  /** In the order of sequencing: more than one only when a router lost its memory in between. */
+  /** In the order of sequencing: more than one only when a router lost its memory in between, or the topic moved. */
   readonly places: Place[];
 }
 
-export function comparePlaces(a: Place, b: Place): number {
+export function comparePlaces(a: Spot, b: Spot): number {
   return a.incarnation - b.incarnation || a.seq - b.seq || a.index - b.index;
 }
 
@@ -51,13 +58,13 @@ export function keyOf(event: FabricEvent): string {
 
 export class Ledger {
   readonly events = new Map<string, Published>();
+  readonly layout: Layout;
   readonly #numbers = new Map<string, number>();
-  readonly #layout: Layout;
   /** Frames, by router and incarnation: the last that was sequenced. */
   readonly #lastSeqs = new Map<string, number>();
 
   constructor(layout: Layout) {
-    this.#layout = layout;
+    this.layout = layout;
   }
 
   /** Books the next event of a publisher. */
@@ -66,15 +73,11 @@ export class Ledger {
     this.#numbers.set(publisher, number);
     const topic = parseTopic(topicText);
     const key = `${publisher} ${number}`;
-    const layout = this.#layout;
     const event: Published = {
       key,
       publisher,
       number,
       topic,
-      router: layout.owner(topic),
-      stream: layout.streamOf(topic),
-      isKept: layout.policyOf(topic) !== undefined,
       atMs: nowMs,
       isAcknowledged: false,
       places: [],
@@ -96,8 +99,8 @@ export class Ledger {
     return event;
   }
 
-  /** Books a frame as a router sequenced it. */
-  sequenced(router: string, incarnation: number, frame: SequencedFrame): void {
+  /** Books a frame as a router of a release sequenced it. */
+  sequenced(router: string, incarnation: number, frame: SequencedFrame, release: Release): void {
     const life = `${router} ${incarnation}`;
     const last = this.#lastSeqs.get(life) ?? 0;
     if (frame.seq <= last) throw new Violation(`position ${life}/${frame.seq} was used twice`);
@@ -105,17 +108,22 @@ export class Ledger {
     let index = 0;
     for (const event of frame.segments.flatMap(decodeSegment)) {
       const published = this.get(keyOf(event));
-      if (published.router !== router)
+      if (release.owner(published.topic) !== router)
         throw new Violation(`${router} sequenced ${published.key}, not its own`);
-      if (published.places.some((place) => place.incarnation === incarnation)) {
+      if (published.places.some((place) => place.router === router && place.incarnation === incarnation)) {
         throw new Violation(
           `${published.key} was sequenced twice by ${router} in incarnation ${incarnation}`,
         );
       }
-      if (published.isKept && published.places.length > 0) {
-        throw new Violation(`${published.key} is kept, and was sequenced again by ${router}`);
+      const kept = published.places.find(({ isKept }) => isKept);
+      if (kept !== undefined) {
+        throw new Violation(
+          `${published.key} is kept in ${kept.stream}, and was sequenced again by ${router}`,
+        );
       }
-      published.places.push({ incarnation, seq: frame.seq, index: index++ });
+      const stream = release.streamOf(published.topic);
+      const place = { incarnation, seq: frame.seq, index: index++ };
+      published.places.push({ router, stream, isKept: isKept(stream), table: release.version, ...place });
     }
   }
 }

@@ -47,7 +47,7 @@ export class NativeClient extends Process {
   #timer: Timer | undefined;
   #timerMs = Infinity;
   /** Interests that a change of subscriptions is about, by its id. */
-  readonly #changes = new Map<number, { confirm(nowMs: number): void }>();
+  readonly #changes = new Map<number, { confirm(nowMs: number): void; refuse?(): void }>();
   #subscribed: { prefix: string; interest: ReturnType<Receiver["subscribe"]> }[] = [];
   /** What it has got and not taken, while it has stopped reading. */
   #untaken: Delivery[] = [];
@@ -129,13 +129,18 @@ export class NativeClient extends Process {
     this.note(() => `subscribes to '${text}' ${history === undefined ? "" : JSON.stringify(history)}`);
     this.#subscribed.push({ prefix: text, interest });
     const id = this.#engine.subscribe([prefix], history);
-    this.#changes.set(id, { confirm: (nowMs) => (interest.sinceMs = nowMs) });
+    const refuse = () => {
+      interest.isOver = true;
+      this.#subscribed = this.#subscribed.filter((one) => one.interest !== interest);
+    };
+    const change = { confirm: (nowMs: number) => void (interest.sinceMs = nowMs) };
+    this.#changes.set(id, history === undefined ? change : { ...change, refuse });
     this.#perform();
   }
 
   #history(prefix: Prefix): History | undefined {
     const { random } = this;
-    const { keptPrefixes } = this.#around.layout;
+    const { keptPrefixes } = this.#around.layout.release;
     if (!keptPrefixes.some((kept) => kept.startsWith(prefix) || prefix.startsWith(kept))) return undefined;
     this.#hasHistory = true;
     this.world.tally("histories asked for");
@@ -210,6 +215,7 @@ export class NativeClient extends Process {
       case "recovered":
         return this.#recovered(effect.position, effect.complete);
       case "refused":
+        return this.#refused(effect);
       case "publishRefused":
       case "closed":
         throw new Violation(`${this.name} is refused: ${effect.error?.code} ${effect.error?.message}`);
@@ -225,6 +231,15 @@ export class NativeClient extends Process {
       case "logAck":
       case "logRefused":
     }
+  }
+
+  /** A history is refused where nothing is kept any more: a deploy may have changed that. */
+  #refused({ id, error }: Effect<"refused">): void {
+    const refuse = error.code === "invalid_data" ? this.#changes.get(id)?.refuse : undefined;
+    if (refuse === undefined) throw new Violation(`${this.name} is refused: ${error.message}`);
+    this.world.tally("histories refused");
+    refuse();
+    this.#changes.delete(id);
   }
 
   #send({ connection, message }: Effect<"send">): void {

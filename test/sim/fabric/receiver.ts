@@ -11,10 +11,10 @@ interface Interest {
   isOver: boolean;
 }
 
-/** Where a delivery says that it stands; a JSON v1 receiver is not told. */
+/** Where a delivery says that it stands. A JSON v1 receiver is not told: it knows which router must have sent it. */
 export interface Source {
   readonly stream: string;
-  readonly incarnation: number;
+  readonly incarnation?: number;
 }
 
 /** Where a receiver got an event. */
@@ -52,30 +52,33 @@ export class Receiver {
   }
 
   /** An event came: it must match, not be its own, be new, and keep each publisher's order and the router's. */
-  receive(key: string, source?: Source): void {
+  receive(key: string, source: Source): void {
     const event = this.#ledger.get(key);
-    const { publisher, number, router } = event;
+    const { publisher, number } = event;
+    const { stream } = source;
     if (publisher === this.name) throw new Violation(`${this.name} got its own ${key}`);
     this.#assertWanted(event);
-    if (this.#received.has(key)) throw new Violation(`${this.name} got ${key} twice`);
-    const stream = source?.stream ?? router;
-    if (source !== undefined && stream !== event.stream) {
-      throw new Violation(`${this.name} got ${key} in ${stream}, it belongs to ${event.stream}`);
+    const before = this.#received.get(key)?.place;
+    const place = this.#follow(event, source);
+    // What is not kept may be forgotten by its router, and then be taken again under another table.
+    if (before !== undefined && (before.isKept || before.table === place.table)) {
+      throw new Violation(`${this.name} got ${key} twice ${where(event)}`);
     }
-    const series = `${publisher} ${stream}`;
+    // What is sent again because its topic has moved may come behind what was sent later.
+    const series = `${publisher} ${stream} ${place.table}`;
     const last = this.#lastNumbers.get(series) ?? 0;
     if (number <= last)
       throw new Violation(`${this.name} got ${key} after number ${last} of the same publisher`);
     this.#lastNumbers.set(series, number);
-    this.#received.set(key, { event, stream, place: this.#follow(event, stream, source) });
+    this.#received.set(key, { event, stream, place });
   }
 
   /** An event of a history came: of the past, so it may have come before, and one's own are no exception to it. */
-  receiveHistory(key: string, { stream, incarnation }: Source): void {
+  receiveHistory(key: string, source: Source): void {
     const event = this.#ledger.get(key);
     this.#assertWanted(event);
-    if (!event.isKept || event.stream !== stream || placeIn(event, incarnation) === undefined) {
-      throw new Violation(`${this.name} got ${key} ${where(event)} as history of ${stream} ${incarnation}`);
+    if (!event.places.some((place) => place.isKept && isFrom(source, place))) {
+      throw new Violation(`${this.name} got ${key} ${where(event)} as history of ${JSON.stringify(source)}`);
     }
   }
 
@@ -94,7 +97,7 @@ export class Receiver {
   /** Everything that was published while an interest of now held came, or lies in a gap that was told. */
   checkNothingMissing(): void {
     for (const event of this.#wanted()) {
-      const untold = event.places.filter((place) => !this.#isTold(event.stream, place));
+      const untold = event.places.filter((place) => !this.#isTold(event, place));
       // Told that it was missed, then sequenced again: behind a later one of its publisher it is taken for a repeat.
       const isTold =
         untold.length < event.places.length && untold.every((place) => this.#isLate(event, place));
@@ -118,10 +121,10 @@ export class Receiver {
   /** For a receiver without gap notices: what it got of each router has no hole, up to the last. */
   checkNoHoles(): void {
     for (const event of this.#wanted()) {
-      const last = this.#lastPlaces.get(event.router);
-      const hole = event.places.some(
-        (p) => last?.incarnation === p.incarnation && comparePlaces(p, last) < 0,
-      );
+      const hole = event.places.some((place) => {
+        const last = this.#lastPlaces.get(place.router);
+        return last?.incarnation === place.incarnation && comparePlaces(place, last) < 0;
+      });
       if (hole)
         throw new Violation(`${this.name} misses ${event.key} ${where(event)} before what it got later`);
     }
@@ -147,14 +150,15 @@ export class Receiver {
   }
 
   /** One order for all: what comes must lie behind what came, at one of the places that the router gave it. */
-  #follow(event: Published, stream: string, source: Source | undefined): Place {
-    const last = this.#lastPlaces.get(stream);
-    const places = event.places.filter((p) => source === undefined || p.incarnation === source.incarnation);
+  #follow(event: Published, source: Source): Place {
+    const last = this.#lastPlaces.get(source.stream);
+    const places = event.places.filter((place) => isFrom(source, place));
     const place = places.find((p) => last === undefined || comparePlaces(last, p) < 0);
     if (place === undefined) {
-      throw new Violation(`${this.name} got ${event.key} ${where(event)} behind ${JSON.stringify(last)}`);
+      const said = JSON.stringify({ source, last });
+      throw new Violation(`${this.name} got ${event.key} ${where(event)}, out of place: ${said}`);
     }
-    this.#lastPlaces.set(stream, place);
+    this.#lastPlaces.set(source.stream, place);
     return place;
   }
 
@@ -162,14 +166,19 @@ export class Receiver {
   #isLate(event: Published, place: Place): boolean {
     for (const { event: other, stream } of this.#received.values()) {
       const isLater =
-        other.publisher === event.publisher && stream === event.stream && other.number > event.number;
-      if (isLater && other.places.some((p) => comparePlaces(p, place) < 0)) return true;
+        other.publisher === event.publisher && stream === place.stream && other.number > event.number;
+      if (isLater && other.places.some((p) => p.router === place.router && comparePlaces(p, place) < 0))
+        return true;
     }
     return false;
   }
 
-  #isTold(stream: string, place: Place): boolean {
-    return this.#gaps.some((gap) => gap.to.router === stream && isInside(gap, place));
+  /** A topic that changed its stream, because what is kept changed, may be told in any that it had at its router. */
+  #isTold({ topic }: Published, place: Place): boolean {
+    const { layout } = this.#ledger;
+    return this.#gaps.some(
+      (gap) => layout.areSame(gap.to.router, place.stream, topic, place.router) && isInside(gap, place),
+    );
   }
 }
 
@@ -177,8 +186,10 @@ const isInside = ({ from, to }: Gap, place: Place): boolean =>
   comparePlaces({ ...from, index: Infinity }, place) < 0 &&
   comparePlaces(place, { ...to, index: Infinity }) <= 0;
 
-const placeIn = (event: Published, incarnation: number): Place | undefined =>
-  event.places.find((place) => place.incarnation === incarnation);
+const isFrom = ({ stream, incarnation }: Source, place: Place): boolean =>
+  incarnation === undefined
+    ? place.router === stream
+    : place.stream === stream && place.incarnation === incarnation;
 
-const where = ({ stream, places }: Published): string =>
-  `(${stream} ${places.map((p) => `${p.incarnation}/${p.seq}.${p.index}`).join(" ")})`;
+const where = ({ places }: Published): string =>
+  `(${places.map((p) => `${p.stream} ${p.incarnation}/${p.seq}.${p.index}`).join(", ")})`;

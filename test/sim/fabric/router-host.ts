@@ -15,7 +15,7 @@ import { Alarm } from "../kit/alarm.ts";
 import type { End } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import type { Timer, World } from "../kit/world.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, Release } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
 
 const CRASH = 0.0015;
@@ -42,10 +42,12 @@ export class RouterHost extends Process {
   readonly store = new RouterStore();
   readonly #layout: Layout;
   readonly #parts: RouterParts;
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<Ledger, "sequenced">;
   readonly #trunks = new Map<string, End>();
   readonly #alarm: Alarm;
   #router!: Router;
+  /** What it runs. */
+  #release!: Release;
   #gather!: Gather;
   #pendingTasks = 0;
   #timer: Timer | undefined;
@@ -55,7 +57,13 @@ export class RouterHost extends Process {
   #witnessCount = 0;
   #isBackAtOnce = false;
 
-  constructor(world: World, name: string, layout: Layout, ledger: Ledger, parts: RouterParts) {
+  constructor(
+    world: World,
+    name: string,
+    layout: Layout,
+    ledger: Pick<Ledger, "sequenced">,
+    parts: RouterParts,
+  ) {
     super(world, name);
     this.#layout = layout;
     this.#ledger = ledger;
@@ -105,9 +113,12 @@ export class RouterHost extends Process {
     const { nowMs } = this;
     const live = new Set(this.#trunks.keys());
     if (this.#witness !== undefined) live.add(this.#witness);
-    const keeping = { policies: this.#layout.policiesOf(this.name), store: this.store };
-    const options = { name: this.name, table: this.#layout.table.version, keeping };
-    this.#router = this.#parts.makeRouter(options, this.store.read(), live, nowMs);
+    const stored = this.store.read();
+    this.#release = this.#layout.release;
+    const keeping = { policies: this.#release.policiesOf(this.name, stored.logs), store: this.store };
+    const { version: table, placement } = this.#release;
+    const options = { name: this.name, table, routes: placement.routes, keeping };
+    this.#router = this.#parts.makeRouter(options, stored, live, nowMs);
     this.#timerMs = Infinity;
     this.#pendingTasks = 0;
     this.#gather = new Gather(
@@ -155,7 +166,7 @@ export class RouterHost extends Process {
 
   #joinWitness(): void {
     this.#witness = `witness-${++this.#witnessCount}`;
-    const { version } = this.#layout.table;
+    const { version } = this.#release;
     this.#router.receive(this.#witness, encodeFrame(hello(WITNESS, this.#witnessCount, version)));
     this.#router.receive(this.#witness, encodeFrame(subscribe([""])));
   }
@@ -199,7 +210,7 @@ export class RouterHost extends Process {
     if (frame.type !== "deliver") return;
     const { router, incarnation, prev, frames } = frame;
     this.#witnessTook({ router, incarnation, seq: frames.at(-1)?.seq ?? prev });
-    for (const one of frames) this.#ledger.sequenced(this.name, incarnation, one);
+    for (const one of frames) this.#ledger.sequenced(this.name, incarnation, one, this.#release);
     this.note(() => `sequenced ${incarnation}/${frames.map((f) => f.seq).join(",")}`);
   }
 

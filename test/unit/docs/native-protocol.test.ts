@@ -59,7 +59,7 @@ describe("hello", () => {
         type: "welcome",
         version: 1,
         endpoint: "e-1",
-        options: { server: "0.1.0", publisher: expect.any(Uint8Array) },
+        options: { server: "0.1.0", publisher: expect.any(Uint8Array), table: expect.any(String) },
       },
     ]);
     expect(peer.closed).toBeUndefined();

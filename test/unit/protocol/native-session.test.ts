@@ -14,13 +14,14 @@ describe("greeting", () => {
   test("R1 hello is answered with welcome, which tells the client what others see of it", () => {
     const [welcome] = say(nativeRig(), greet()).takeFrames();
     if (welcome?.type !== "welcome") throw new Error("no welcome");
-    const { publisher, ...options } = welcome.options;
+    const { publisher, table, ...options } = welcome.options;
     expect({ ...welcome, options }).toEqual({
       type: "welcome",
       version: 1,
       endpoint: "here",
       options: { server: "1.0" },
     });
+    expect(table).toEqual(expect.any(String));
     expect([...(publisher as Uint8Array)]).toEqual([...toBytes(instance(7))]);
   });
 
