@@ -48,8 +48,7 @@ export class NetClone {
 
 const contentOf = (
   entries: Iterable<readonly [Parameters<typeof canonicalKey>[0], Parameters<typeof canonicalKey>[0]]>,
-) =>
-  new Map([...entries].map(([key, value]) => [canonicalKey(key), canonicalKey(value)] as const).toSorted());
+) => new Map([...entries].map(([key, value]) => [canonicalKey(key), canonicalKey(value)] as const));
 
 export class Network {
   readonly backend: StoreBackend;
