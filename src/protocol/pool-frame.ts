@@ -22,7 +22,7 @@ export interface PoolViewRef extends ViewId {
 }
 
 /** Events that go together to one node. */
-export interface PoolPayload {
+interface PoolPayload {
   /** Of the publisher: no other one of the same instance has it. */
   readonly id: number;
   /** Events in `payload`. */
