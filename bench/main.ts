@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { run as cost } from "./cost/main.ts";
 import { run as fabric } from "./fabric/main.ts";
+import { run as joins } from "./joins/main.ts";
 import { run as jsonV1 } from "./json-v1/main.ts";
 import { run as peers } from "./peers/main.ts";
 import { run as pools } from "./pools/main.ts";
 import { machine, stepNs } from "./machine.ts";
 import { isWithin, type BenchResult, type Subject } from "./subject.ts";
 
-const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers, pools, cost };
+const SUBJECTS: Readonly<Record<string, Subject>> = { "json-v1": jsonV1, fabric, peers, pools, joins, cost };
 
 const CHARTS = join(import.meta.dirname, "../docs/bench");
 

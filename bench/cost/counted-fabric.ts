@@ -2,10 +2,14 @@
  * The fabric with a meter at what is billed: its own Worker and object classes, each input, SQL statement and R2 call
  * counted on its way. Locally the Worker and all objects share an isolate, and so this module's counters.
  */
-import fabric, { LogWriter as Logger, TopicRouter as Router } from "../../src/index.ts";
+import fabric, {
+  LogWriter as Logger,
+  Membership as Members,
+  TopicRouter as Router,
+} from "../../src/index.ts";
 import { COUNTS_PATH, type Counts } from "./counts.ts";
 
-export { ClusterLayout, ClusterNode, Membership } from "../../src/index.ts";
+export { ClusterLayout, ClusterNode } from "../../src/index.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -88,6 +92,37 @@ export class TopicRouter extends Router {
     counts.objectFrames++;
     this.#wake.input();
     super.webSocketMessage(socket, message);
+  }
+}
+
+type MembershipArguments = ConstructorParameters<typeof Members>;
+
+/** The runtime answers heartbeats without the object: they are not seen here, and wake nobody. */
+export class Membership extends Members {
+  readonly #wake: Wake;
+
+  constructor(...[ctx, env]: MembershipArguments) {
+    meter(ctx.storage);
+    super(ctx, env);
+    this.#wake = new Wake();
+  }
+
+  override fetch(request: Request): Response {
+    counts.objectRequests++;
+    this.#wake.input();
+    return super.fetch(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    counts.objectFrames++;
+    this.#wake.input();
+    super.webSocketMessage(socket, message);
+  }
+
+  override alarm(): Promise<void> {
+    counts.objectRequests++;
+    this.#wake.input();
+    return super.alarm();
   }
 }
 
