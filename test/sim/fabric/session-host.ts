@@ -18,10 +18,13 @@ export interface Farewell {
   readonly reason: string;
 }
 
+/** What a session asks of its end of the trunk to Membership. */
+export type MemberRequest = Extract<SessionEffect, { type: "member" | "needView" }>;
+
 export class SessionHost extends Process {
   readonly #routers: ReadonlyMap<string, RouterHost>;
-  readonly #session: JsonSession | NativeSession;
-  readonly #link: LinkOptions;
+  protected readonly session: JsonSession | NativeSession;
+  protected readonly link: LinkOptions;
   readonly #trunks = new Map<string, End>();
   /** Trunks on which hello is said. */
   readonly #greeted = new WeakSet<End>();
@@ -44,13 +47,13 @@ export class SessionHost extends Process {
     session: JsonSession | NativeSession,
   ) {
     super(world, name);
-    this.#link = link;
+    this.link = link;
     this.#routers = routers;
-    this.#session = session;
+    this.session = session;
     this.#gather = new Gather(
       (task) => void this.after(0, task),
       () => {
-        this.#session.flush();
+        this.session.flush();
         this.#perform();
       },
     );
@@ -72,23 +75,37 @@ export class SessionHost extends Process {
     if (end === this.#peer) return this.#input(message as string | Uint8Array);
     const router = end.tag as string;
     if (this.#trunks.get(router) !== end) return;
-    this.#session.trunkReceived(router, message as Uint8Array, this.nowMs);
+    this.session.trunkReceived(router, message as Uint8Array, this.nowMs);
     this.#perform();
     if (this.isUp) this.#gather.due();
   }
 
   override closed(end: End): void {
     if (end === this.#peer) {
-      this.#session.closed(this.nowMs);
+      this.session.closed(this.nowMs);
       return this.#gather.due();
     }
     const router = end.tag as string;
     if (this.#trunks.get(router) === end) this.#lost(router);
   }
 
+  protected isPeer(end: End): boolean {
+    return end === this.#peer;
+  }
+
+  /** What concerns nodes: of a world that has some. */
+  protected member({ type }: MemberRequest): void {
+    throw new Violation(`nobody asks for ${type} in this world`);
+  }
+
+  /** To be called after any input that is not the peer's. */
+  protected inputTaken(): void {
+    this.#gather.due();
+  }
+
   #input(message: string | Uint8Array): void {
     const { nowMs } = this;
-    const session = this.#session;
+    const session = this.session;
     if (session instanceof JsonSession) {
       if (typeof message === "string") session.text(message, nowMs);
     } else if (typeof message !== "string") session.receive(message, nowMs);
@@ -100,12 +117,12 @@ export class SessionHost extends Process {
 
   #lost(router: string): void {
     this.#trunks.delete(router);
-    this.#session.trunkLost(router, this.nowMs);
+    this.session.trunkLost(router, this.nowMs);
     this.#perform();
   }
 
   #perform(): void {
-    const effects = this.#session.drain();
+    const effects = this.session.drain();
     this.effects(
       CRASH,
       effects.map((effect) => () => this.#do(effect)),
@@ -139,8 +156,10 @@ export class SessionHost extends Process {
         this.#trunks.delete(effect.router);
         return;
       case "log":
-      case "member":
         throw new Violation(`nobody asks for ${effect.type} in this world`);
+      case "member":
+      case "needView":
+        return this.member(effect);
       // What Membership hears of a JSON v1 client.
       case "acked":
         return;
@@ -159,23 +178,23 @@ export class SessionHost extends Process {
   }
 
   #open(router: string): void {
-    const end = connect(this, this.#routers.get(router)!, this.#link);
+    const end = connect(this, this.#routers.get(router)!, this.link);
     if (end === undefined) return this.#lost(router);
     end.tag = router;
     this.#trunks.set(router, end);
-    this.#session.trunkOpened(router);
+    this.session.trunkOpened(router);
     this.#perform();
   }
 
   #arm(): void {
-    const deadlineMs = this.#session.deadlineMs ?? Infinity;
+    const deadlineMs = this.session.deadlineMs ?? Infinity;
     if (deadlineMs === this.#timerMs) return;
     this.#timer?.cancel();
     this.#timerMs = deadlineMs;
     if (deadlineMs === Infinity) return;
     this.#timer = this.timer(deadlineMs, () => {
       this.#timerMs = Infinity;
-      this.#session.tick(this.nowMs);
+      this.session.tick(this.nowMs);
       this.#perform();
     });
   }
