@@ -226,6 +226,7 @@ describe("selvedge cluster apply", () => {
   });
 
   it("H-12 [A23] [A24] takes a node out of the layout, and its pools do without", async () => {
+    await cluster("apply", file("wanted.json", JSON.stringify(wanted)));
     const without = { ...wanted, nodes: nodes.with(4, { name: "proxy-2", nodeType: "PROXY" }) };
     const applied = await cluster("apply", file("without.json", JSON.stringify(without)), "--json");
     const { difference: changes, ...now } = JSON.parse(applied.stdout) as LayoutApplied;
