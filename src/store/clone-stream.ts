@@ -9,6 +9,9 @@ import { decodeTombstones } from "./change.ts";
 import { creditBytes, type StreamMessage, type StorePosition } from "./message.ts";
 import type { StoreCommit } from "./store-commit.ts";
 
+/** What a scan costs at least, as bytes read: one that gives little has looked at many rows all the same. */
+const SCAN_BYTES = LIMITS.storeSnapshotBytes / 2;
+
 type Phase =
   | { readonly type: "deltas"; readonly sent: number; readonly isTold: boolean }
   | {
@@ -162,6 +165,6 @@ export class CloneStream {
       erased: [],
       rows: rows.map(({ key, value }) => ({ key, value })),
     };
-    return { message, readBytes: creditBytes(message) };
+    return { message, readBytes: Math.max(SCAN_BYTES, creditBytes(message)) };
   }
 }

@@ -2,10 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { string } from "../../../src/data/value.ts";
+import type { StoreCommand } from "../../../src/store/command.ts";
 import type { StreamMessage } from "../../../src/store/message.ts";
 import { BACKENDS } from "./backends.ts";
 import { Network } from "./network.ts";
-import { c, k, put, s } from "./rig.ts";
+import { c, k, MasterRig, put, s } from "./rig.ts";
 
 const KIB = 1024;
 const big = (n: number, bytes = 512 * KIB) => string(String(n).padEnd(bytes, "."));
@@ -173,5 +174,29 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     expect(seen.filter((type) => type === "attached")).toHaveLength(1);
     expect(seen).not.toContain("reset");
     expect(net.clones[0]!.content).toEqual(net.content);
+  });
+
+  it("a clone that begins in the middle of a turn is not told that a key went which had come back before", () => {
+    const rig = new MasterRig(make());
+    const commands = (number: number, ...list: StoreCommand[]) =>
+      rig.master.receive("t1", { type: "commands", first: number, number, ageMs: undefined, commands: list });
+    const attach = { type: "attach", stream: 1, position: undefined, grantedBytes: 0 } as const;
+    commands(1, put("a", c(1)), { type: "erase", key: k("a") }, put("a", c(2)));
+    rig.master.receive("t1", attach);
+    commands(4, put("b", c(1)));
+    rig.turn();
+    let number = 5;
+    for (; number * 512 * KIB <= LIMITS.storeDeltasBytes + 8 * 512 * KIB; number++) {
+      commands(number, put("c", big(number)));
+      rig.turn();
+    }
+    rig.master.receive("t1", { type: "credit", stream: 1, grantedBytes: LIMITS.storeCreditBytes });
+    const sent = rig
+      .turn()
+      .flatMap((m) => (m.type === "stream" && m.message.type === "rows" ? [m.message] : []));
+    expect(sent[0]).toMatchObject({ base: 3, reset: true });
+    const again = sent.filter(({ base, reset }) => base === number - 1 && !reset);
+    expect(sent.flatMap(({ erased }) => erased)).toEqual([]);
+    expect(again.flatMap(({ rows }) => rows.map(({ key }) => key))).toEqual([k("b"), k("c")]);
   });
 });
