@@ -78,7 +78,7 @@ class FabricWorld implements Surroundings {
       stallProbability: 0.002,
       noticeMsMax: 5_000,
     };
-    this.layout = new Layout(random);
+    this.layout = new Layout(random, isCalm ? 1 : undefined);
     this.ledger = new Ledger(this.layout);
     for (const name of this.layout.routers) {
       this.#routers.set(name, new RouterHost(world, name, this.layout, this.ledger, parts));

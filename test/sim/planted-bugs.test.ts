@@ -60,7 +60,8 @@ const dropPrev = sending((bytes) => {
 });
 
 /** A router whose table has changed takes its marks of publishers for ones of the new table. */
-const forgetTables: MakeRouter = ({ routes: _, ...options }, ...args) => new Router(options, ...args);
+const forgetTables: MakeRouter = ({ name, table, keeping }, ...args) =>
+  new Router({ name, table, ...(keeping === undefined ? {} : { keeping }) }, ...args);
 
 /** A reader that comes back is live at once in streams that it does not name. */
 const beginUnnamedNow: MakeRouter = (...args) => {

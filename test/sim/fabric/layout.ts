@@ -74,17 +74,18 @@ export class Layout {
   readonly #releases: readonly Release[];
   #deploys = 0;
 
-  constructor(random: Random) {
+  /** @param count How many releases there are. */
+  constructor(random: Random, count = RELEASES) {
     const movesTopics = random.chance(0.5);
     const changesRetention = random.chance(0.3);
     let routes = tableOf(random);
     let policies = policiesFrom(random);
     const former: Route[] = [];
     const releases: Release[] = [];
-    for (let i = 0; i < RELEASES; i++) {
+    for (let i = 0; i < count; i++) {
       // A prefix that nobody uses: no table is as one before.
-      const spare = { name: "spare", prefix: parsePrefix(`spare/${i}/`) };
-      const placement = new Placement([...routes, spare], former.slice());
+      const spare = i === 0 ? [] : [{ name: "spare", prefix: parsePrefix(`spare/${i}/`) }];
+      const placement = new Placement([...routes, ...spare], former.slice());
       releases.push(new Release(placement, policies));
       if (movesTopics) {
         for (const row of routes) if (!former.some((old) => isSame(old, row))) former.push(row);
@@ -117,7 +118,7 @@ export class Layout {
   }
 
   get mayDeploy(): boolean {
-    return this.#deploys < RELEASES - 1;
+    return this.#deploys < this.#releases.length - 1;
   }
 
   /** Goes over to the next release. */
