@@ -229,6 +229,23 @@ describe("a clone's writes", () => {
     ]);
   });
 
+  it("of another epoch are answered when the clone shows that one", () => {
+    link();
+    hear(...snapshot({}, 5));
+    const ids = [clone.write(write), clone.write(write)];
+    turn();
+    clone.receive({ type: "results", durable: false, results: [{ number: 1, code: undefined, seq: 9 }] });
+    clone.disconnected(nowMs);
+    clone.connected(2);
+    clone.receive({ type: "master", epoch: 8, seq: 3 });
+    clone.receive({ type: "results", durable: false, results: [{ number: 2, code: undefined, seq: 4 }] });
+    stream = { number: sent(turn()).find((message) => message.type === "attach")!.stream, index: 0 };
+    const [, rows, synced] = snapshot({ w: 1 }, 4);
+    expect(types(hear({ type: "attached", epoch: 8 }, rows!))).toEqual([]);
+    const results = hear(synced!).flatMap((effect) => (effect.type === "result" ? [effect.id] : []));
+    expect(results).toEqual(ids);
+  });
+
   it("go in windows of so many", () => {
     link();
     for (let n = 0; n < LIMITS.storeCommandsMax + 1; n++) clone.write(write);
