@@ -2,6 +2,7 @@
  * The receiving end of a stream: brings a clone's content to where its master is, in order and without gaps. A
  * message that is missing makes it ask for a new stream from where it stands.
  */
+import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeChanges } from "./change.ts";
 import type { CloneContent } from "./clone-content.ts";
@@ -88,6 +89,9 @@ export class CloneSync {
   /** A batch may begin before where the clone stands. */
   #deltas(batch: Uint8Array): void {
     const { first, changes } = decodeChanges(batch);
+    if (first > this.#seq + 1) {
+      throw new FabricError("invalid_message", `deltas from ${first} on do not follow ${this.#seq}`);
+    }
     for (let i = Math.max(0, this.#seq + 1 - first); i < changes.length; i++)
       this.#content.apply(changes[i]!);
     this.#seq = Math.max(this.#seq, first + changes.length - 1);

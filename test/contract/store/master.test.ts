@@ -137,6 +137,11 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     expect(run(3, put("w", c(1)))).toEqual(["ok"]);
     expect(run(4, put("v", sized(value)))).toEqual(["store_full"]);
     expect(small.master.stat.bytes).toBeLessThanOrEqual(bytes);
+    const tight = new MasterRig(rig.backend, { ...DURABLE, bytesMax: 10 });
+    tight.open("t3", 3);
+    const both = [put("w", c(2)), put("x", c(1))];
+    const message = { type: "commands", first: 1, number: 1, ageMs: undefined, commands: both } as const;
+    expect(codes(say(tight, message, "t3"))).toEqual(["ok", "store_full"]);
   });
 
   it("gives keys and entries in pages", () => {

@@ -199,4 +199,38 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     expect(sent.flatMap(({ erased }) => erased)).toEqual([]);
     expect(again.flatMap(({ rows }) => rows.map(({ key }) => key))).toEqual([k("b"), k("c")]);
   });
+
+  it("a clone that reads nothing for longer than the log reaches goes on with what changed", () => {
+    const net = caughtUp(make, 100);
+    net.write(1, { type: "erase", key: k(c(9)) });
+    for (let n = 0; n * 512 * KIB <= LIMITS.storeDeltasBytes + 2 * LIMITS.storeCreditBytes; n++) {
+      net.write(1, put(c(n % 3), big(n)));
+      net.up(1);
+      net.turn();
+      net.down(1);
+    }
+    const seen = watch(net);
+    net.flow();
+    expect(seen).toContain("rows");
+    expect(seen).not.toContain("reset");
+    expect(seen).not.toContain("attached");
+    expect(net.clones[0]!.content).toEqual(net.content);
+  });
+
+  it("keys that went and are forgotten before the clone heard of them make it begin anew", () => {
+    const rig = new MasterRig(make());
+    rig.run(put("gone", c(1)), put("left", c(1)));
+    const { position } = rig.master;
+    rig.run({ type: "erase", key: k("gone") });
+    for (let n = 0; n * 512 * KIB <= LIMITS.storeDeltasBytes; n++) rig.run(put(c(n % 2), big(n)));
+    rig.master.receive("t1", { type: "attach", stream: 1, position, grantedBytes: 0 });
+    rig.turn();
+    const size = LIMITS.storeKeyBytesMax - 8;
+    for (let n = 0; n * size <= LIMITS.storeTombstonesBytes; n++) {
+      rig.run(put(big(n, size), c(1)), { type: "erase", key: k(big(n, size)) });
+    }
+    rig.master.receive("t1", { type: "credit", stream: 1, grantedBytes: LIMITS.storeCreditBytes });
+    const sent = rig.turn().flatMap((m) => (m.type === "stream" ? [m.message] : []));
+    expect(sent[0]).toMatchObject({ type: "rows", reset: true });
+  });
 });

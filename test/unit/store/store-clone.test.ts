@@ -289,6 +289,13 @@ describe("a clone's stream", () => {
     expect(clone.position).toEqual({ epoch: 7, seq: 5 });
   });
 
+  it("does not take deltas that leave something out", () => {
+    link();
+    hear(...snapshot({}, 5));
+    const batch = encodeChanges(7, [{ type: "expire", key: k("w") }]);
+    expect(code(() => hear({ type: "deltas", batch }))).toBe("invalid_message");
+  });
+
   it("grants more when half of what it takes has come", () => {
     link();
     const [attached] = snapshot({}, 5);
