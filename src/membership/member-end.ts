@@ -62,6 +62,8 @@ export class MemberEnd {
   #joins = 0;
   /** Whether this trunk speaks for the node: the join is said on it. */
   #isSaid = false;
+  /** Whether the peer was heard since the last trunk was lost. */
+  #isHeardSince = false;
   #isWatching = false;
   /** Whether the view has come on this trunk since it was asked for. */
   #isCurrent = false;
@@ -136,6 +138,7 @@ export class MemberEnd {
   /** Anything came from the peer. */
   heard(nowMs: number): void {
     this.#heardMs = nowMs;
+    this.#isHeardSince = true;
     if (this.#join === undefined) return;
     if (this.#state === "closed" && this.#retryAtMs === Infinity) return this.#open();
     if (this.#state !== "open" || this.#options.liveness !== "heartbeat") return;
@@ -185,6 +188,7 @@ export class MemberEnd {
   lost(nowMs: number): void {
     if (this.#state === "over" || this.#state === "closed") return;
     this.#state = "closed";
+    this.#isHeardSince = false;
     this.#isCurrent = false;
     this.#unansweredMs = Infinity;
     this.#retryMs = Math.min(LIMITS.trunkRetryMaxMs, Math.max(LIMITS.trunkRetryMs, this.#retryMs * 2));
@@ -214,7 +218,8 @@ export class MemberEnd {
 
   /** A join is a sign of life: a peer that hangs must not come back by another trunk of its session, so it is awaited. */
   #speaksAtOnce({ isConfirmed }: OwnJoin, nowMs: number): boolean {
-    return this.#options.liveness === "close" || (!isConfirmed && this.#isHeard(nowMs));
+    if (this.#options.liveness === "close") return true;
+    return this.#isHeard(nowMs) && (!isConfirmed || this.#isHeardSince);
   }
 
   #isHeard(nowMs: number): boolean {

@@ -144,6 +144,8 @@ describe("the session's end of the membership trunk", () => {
     expect(end.deadlineMs).toBeUndefined();
     end.heard(60_000);
     expect(take()).toEqual([{ type: "open" }]);
+    end.opened(60_010);
+    expect(take()).toMatchObject([{ type: "hello" }, { type: "join", name: "node-1" }, { type: "beat" }]);
   });
 
   it("M-4 a silent peer does not come back with a trunk that it watches on", () => {
