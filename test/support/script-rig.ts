@@ -98,6 +98,8 @@ export class ScriptNode {
         return;
       case "viewDue":
         this.viewsDue++;
+        return;
+      case "layoutDue":
     }
   }
 }

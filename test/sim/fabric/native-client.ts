@@ -230,6 +230,7 @@ export class NativeClient extends Process {
       case "settled":
       case "logAck":
       case "logRefused":
+      case "member":
     }
   }
 

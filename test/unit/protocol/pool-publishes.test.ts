@@ -9,7 +9,7 @@ import type { Frame, FrameOf } from "../../../src/protocol/frame.ts";
 import type { NativeSession } from "../../../src/protocol/native-session.ts";
 import { encodeEvents } from "../../../src/protocol/transcode.ts";
 import { instance } from "../../support/router-rig.ts";
-import { jsonRig, nativeRig, type SessionRig } from "../../support/session-rig.ts";
+import { nativeRig, type SessionRig } from "../../support/session-rig.ts";
 import { PoolViewRig, proxyLayout, PROXIES } from "../../support/pool-view-rig.ts";
 
 const HELLO: Frame = { type: "hello", versions: [1, 1], instance: instance(5), connection: 1, options: {} };
@@ -364,56 +364,5 @@ describe("M-10 M-12 bounds", () => {
     send(rig, HELLO, hrw(1));
     expect(rig.takeFrames().at(-1)).toMatchObject({ type: "unhandled", id: 1, code: "not_supported_here" });
     expect(rig.closed).toBeUndefined();
-  });
-});
-
-describe("JSON v1 clients", () => {
-  const message = (topic: string, ...args: unknown[]) =>
-    JSON.stringify({
-      type: "data-message",
-      topic,
-      "@data-type": "vector",
-      data: [
-        { "@data-type": "count", data: 1 },
-        { "@data-type": "count", data: 1 },
-        {
-          "@data-type": "vector",
-          data: [
-            { "@data-type": "string", data: "ev" },
-            { "@data-type": "vector", data: args },
-          ],
-        },
-      ],
-    });
-
-  test("§7.4 publish by topic: HRW by the first argument, round robin by what follows", () => {
-    const views = new PoolViewRig().up(...PROXIES);
-    const rig = jsonRig({ pools: views.pools });
-    rig.do((session, nowMs) => session.text('["own/"]', nowMs));
-    rig.connect().confirm("main").takeTexts();
-    const say = (text: string) => rig.do((session, nowMs) => session.text(text, nowMs));
-    say(message("selvedge/pool/proxy/hrw", { "@data-type": "string", data: "k" }));
-    say(message("selvedge/pool/proxy/rr"));
-    say(message("selvedge/pool/proxy/rr/a/b"));
-    say(message("selvedge/pool/proxy/rr"));
-    say(message("selvedge/pool/proxy/other"));
-    const frames = rig.atRouter("main");
-    const topics = frames.flatMap((f) => (f.type === "poolEvents" ? f.events.map((e) => e.topic) : []));
-    const nodes = [ownerOf(views, string("k")), "proxy-1", "proxy-1", "proxy-2"];
-    expect(topics).toEqual(nodes.map((name) => `zeek/cluster/node/${name}/`));
-    expect(frames.filter(({ type }) => type === "publish")).toHaveLength(1);
-    rig.from("main", {
-      type: "handled",
-      done: [1, 2, 3, 4].map((id) => ({ id, by: topics[id - 1]! })),
-    });
-    expect(rig.takeTexts()).toEqual([]);
-    say(message("selvedge/pool/proxy/hrw"));
-    views.up();
-    say(message("selvedge/pool/proxy/rr"));
-    expect(rig.takeTexts().map((text) => (JSON.parse(text) as { code: string }).code)).toEqual([
-      "invalid_data",
-      "no_receiver",
-    ]);
-    rig.session.ledger.assertBalanced();
   });
 });
