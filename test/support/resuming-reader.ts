@@ -11,7 +11,7 @@ import type { Frame, FrameOf, Gap, Options, Position } from "../../src/protocol/
 import { PROTOCOL_VERSIONS, SUBPROTOCOL } from "../../src/protocol/handshake.ts";
 import type { Overflow } from "../../src/protocol/overflow.ts";
 import { ReaderCredit } from "../../src/protocol/reader-credit.ts";
-import { RepeatFilter } from "../../src/protocol/repeat-filter.ts";
+import { StreamRepeats } from "../../src/protocol/stream-repeats.ts";
 import { fromBytes, parsePrefix } from "../../src/protocol/topic.ts";
 import { decodeSegment } from "../../src/protocol/transcode.ts";
 
@@ -55,7 +55,7 @@ export class ResumingReader {
   readonly #options: ReaderOptions;
   readonly #instance = fromBytes(randomBytes(16));
   readonly #positions = new Map<string, Position>();
-  readonly #filters = new Map<string, RepeatFilter>();
+  readonly #repeats = new StreamRepeats();
   #credit = new ReaderCredit(WINDOW);
   #creditTimer: NodeJS.Timeout | undefined;
   #lastEnd: Position | undefined;
@@ -148,6 +148,8 @@ export class ResumingReader {
 
   #take(frame: Frame, bytes: number): void {
     switch (frame.type) {
+      case "welcome":
+        return this.#repeats.under(frame.options["table"]);
       case "subscribed":
         this.gaps.push(...frame.gaps);
         for (const position of frame.positions) this.#positions.set(position.router, position);
@@ -174,10 +176,8 @@ export class ResumingReader {
     }
     const end = { router: stream, incarnation, seq: frames.at(-1)!.seq };
     this.#positions.set(stream, end);
-    let filter = this.#filters.get(stream);
-    if (filter === undefined) this.#filters.set(stream, (filter = new RepeatFilter(1_000)));
     for (const { seq, publisher, publisherSeq, segments } of frames) {
-      if (filter.isRepeat(publisher, publisherSeq)) {
+      if (this.#repeats.isRepeat(stream, publisher, publisherSeq)) {
         this.repeats++;
         continue;
       }
