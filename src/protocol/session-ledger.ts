@@ -44,7 +44,7 @@ const READER_COUNTS = [
  * `untranslatable`: has no form in the peer's protocol, which is told in its place.
  */
 const DROP_REASONS = ["slow_reader", "closed", "untranslatable"] as const;
-export type SessionDropReason = (typeof DROP_REASONS)[number];
+type SessionDropReason = (typeof DROP_REASONS)[number];
 
 export interface SessionCounts {
   readonly publishers: Counts<(typeof PUBLISHER_COUNTS)[number]>;

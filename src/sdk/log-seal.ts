@@ -12,7 +12,7 @@ export interface LogLines {
 }
 
 /** The gzip member of some lines. */
-export async function gzipLines(lines: readonly string[]): Promise<Uint8Array> {
+async function gzipLines(lines: readonly string[]): Promise<Uint8Array> {
   const text = new Blob(lines.map((line) => `${line}\n`)).stream();
   return new Uint8Array(await new Response(text.pipeThrough(new CompressionStream("gzip"))).arrayBuffer());
 }

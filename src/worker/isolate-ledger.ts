@@ -10,7 +10,7 @@ export interface SessionsView extends SessionCounts {
   readonly problems: readonly string[];
 }
 
-export class IsolateLedger {
+class IsolateLedger {
   readonly #ended = new SessionLedger();
   readonly #open = new Set<SessionLedger>();
   /** Made with the first request: an isolate has no randomness before. */
