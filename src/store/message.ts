@@ -14,7 +14,7 @@ export interface StorePosition {
 
 /** From a client to its master. */
 export type ToMaster =
-  /** The first message of a trunk (rule 1). */
+  /** The first message of a trunk (rule 1). `instance`: the publisher id, by which others know the client. */
   | { readonly type: "open"; readonly instance: InstanceId; readonly connection: number }
   /**
    * Commands with consecutive numbers from `number` on. The client has, or does not want, the results of all below

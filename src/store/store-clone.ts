@@ -16,6 +16,7 @@ import { WriteQueue, type WriteResult } from "./write-queue.ts";
 
 /** Zeek's parameters of `create_clone`. */
 export interface CloneOptions {
+  /** The publisher id of the client (rule 1): events of its own writes carry it. */
   readonly instance: InstanceId;
   readonly resyncIntervalMs: number;
   /** Null: never stale. */

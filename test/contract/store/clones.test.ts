@@ -89,7 +89,7 @@ function act(net: Network, one: Action): void {
 }
 
 describe.each(BACKENDS)("clones of a master over the %s backend", (_, make) => {
-  it("every write is carried out exactly once, and all clones end as the master", () => {
+  it("R23 every write is carried out exactly once, and all clones end as the master", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 150 }), (actions) => {
         const net = new Network(make(), CLONES);
@@ -113,7 +113,7 @@ describe.each(BACKENDS)("clones of a master over the %s backend", (_, make) => {
     );
   });
 
-  it("events tell the content, in order, whatever happened in between", () => {
+  it("R27 events tell the content, in order, whatever happened in between", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
         const net = new Network(make(), CLONES);
@@ -135,7 +135,7 @@ describe.each(BACKENDS)("clones of a master over the %s backend", (_, make) => {
     );
   });
 
-  it("put_unique has one winner, also across crashes and repeats", () => {
+  it("R23 put_unique has one winner, also across crashes and repeats", () => {
     fc.assert(
       fc.property(
         fc.array(action, { maxLength: 100 }),
@@ -172,7 +172,7 @@ describe.each(BACKENDS)("clones of a master over the %s backend", (_, make) => {
     );
   });
 
-  it("an acknowledged write is visible in the writer's own clone", () => {
+  it("R28 an acknowledged write is visible in the writer's own clone", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
         const net = new Network(make(), 1);

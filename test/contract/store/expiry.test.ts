@@ -11,7 +11,7 @@ const after = (ms: number): Expiry => ({ type: "after", ms });
 const ending = (command: StoreCommand, expiry: Expiry) => ({ ...command, expiry }) as StoreCommand;
 
 describe.each(BACKENDS)("expiry over the %s backend", (_, make) => {
-  it("an entry lives as long as it was given, and ends in the next millisecond", () => {
+  it("R29 an entry lives as long as it was given, and ends in the next millisecond", () => {
     const rig = new MasterRig(make());
     rig.run(ending(put("key", c(1)), after(100)));
     expect(rig.master.deadlineMs).toBe(START_MS + 101);
@@ -85,7 +85,7 @@ describe.each(BACKENDS)("expiry over the %s backend", (_, make) => {
     expect(rig.get("other")).toBe(hex(v(c(code === "ok" ? 2 : 1))));
   });
 
-  it("what fell due while the master was away ends as it starts, and its clock never goes back", () => {
+  it("R29 what fell due while the master was away ends as it starts, and its clock never goes back", () => {
     const rig = new MasterRig(make());
     rig.run(ending(put("due", c(1)), after(100)), ending(put("later", c(1)), after(1_000)));
     rig.nowMs = START_MS + 500;
@@ -98,7 +98,7 @@ describe.each(BACKENDS)("expiry over the %s backend", (_, make) => {
     expect(rig.backend.get(k("new"))!.expiryMs).toBe(START_MS + 510);
   });
 
-  it("many at once go in several turns, but none is seen any more", () => {
+  it("R29 many at once go in several turns, but none is seen any more", () => {
     const rig = new MasterRig(make());
     const keys = Array.from({ length: LIMITS.storeExpireRows + 1 }, (_one, n) => c(n));
     for (let n = 0; n < keys.length; n += 1_000) {
@@ -113,7 +113,7 @@ describe.each(BACKENDS)("expiry over the %s backend", (_, make) => {
     expect(rig.master.deadlineMs).toBeUndefined();
   });
 
-  it("clones are told in order: expire, and then what was written in its place", () => {
+  it("R29 clones are told in order: expire, and then what was written in its place", () => {
     const net = new Network(make(), 1);
     net.connect(0);
     net.write(0, ending(put("key", c(1)), after(100)));
@@ -126,7 +126,7 @@ describe.each(BACKENDS)("expiry over the %s backend", (_, make) => {
     expect(net.clones[0]!.clone.get(s("key"))).toEqual(c(5));
   });
 
-  it("is never early and never late, whatever is written when", () => {
+  it("R29 is never early and never late, whatever is written when", () => {
     const action = fc.record({
       key: fc.nat(3),
       ms: fc.option(fc.integer({ min: 1, max: 30 })),

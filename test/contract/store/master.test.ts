@@ -29,7 +29,7 @@ const codes = (messages: readonly ToClient[]) =>
   messages.flatMap((m) => (m.type === "results" ? m.results.map(({ code }) => code ?? "ok") : [m.type]));
 
 describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
-  it("answers a repeat with the stored result, also after a restart", () => {
+  it("R23 answers a repeat with the stored result, also after a restart", () => {
     const rig = new MasterRig(make());
     const first = say(rig, commands(1, 1, 3));
     expect(say(rig, commands(1, 1, 3, 5))).toEqual(first);
@@ -42,7 +42,7 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     expect(rig.backend.get(k("n"))!.value).toEqual(v(c(4)));
   });
 
-  it("answers unknown for what the client had said it does not need, and does not carry it out", () => {
+  it("R23 answers unknown for what the client had said it does not need, and does not carry it out", () => {
     const rig = new MasterRig(make());
     say(rig, commands(1, 1, 3));
     say(rig, commands(4, 4, 1));
@@ -50,14 +50,14 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     expect(hex(rig.backend.get(k("n"))!.value)).toBe(hex(v(c(4))));
   });
 
-  it("asks for what is missing and carries out nothing behind it", () => {
+  it("R23 asks for what is missing and carries out nothing behind it", () => {
     const rig = new MasterRig(make());
     expect(say(rig, commands(1, 2, 2))).toEqual([{ type: "expected", number: 1 }]);
     expect(rig.backend.get(k("n"))).toBeUndefined();
     expect(codes(say(rig, commands(2, 2, 2)))).toEqual(["ok", "ok"]);
   });
 
-  it("does not carry out what it may have carried out under a mark that it has forgotten", () => {
+  it("R23 does not carry out what it may have carried out under a mark that it has forgotten", () => {
     const rig = new MasterRig(make());
     say(rig, commands(1, 1, 1));
     rig.nowMs += LIMITS.storeMarkMs + 1;
@@ -74,7 +74,7 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     expect(rig.backend.get(k("n"))!.value).toEqual(v(c(2)));
   });
 
-  it("carries out a first command whose first trunk broke before it came", () => {
+  it("R23 carries out a first command whose first trunk broke before it came", () => {
     const rig = new MasterRig(make());
     expect(codes(say(rig, commands(1, 1, 1, 30_000)))).toEqual(["ok"]);
   });
@@ -87,7 +87,7 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     ]);
   });
 
-  it("goes on with the newest connection of a client, whose commands in the same turn count", () => {
+  it("R1 goes on with the newest connection of a client, whose commands in the same turn count", () => {
     const rig = new MasterRig(make());
     rig.master.receive("t1", commands(1, 1, 2));
     rig.master.receive("t2", { type: "open", instance: instance(1), connection: 2 });
@@ -100,6 +100,15 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     ]);
     expect(rig.backend.get(k("n"))!.value).toEqual(v(c(3)));
     expect(rig.open("t3", 1, 1)).toMatchObject([{ type: "error", code: "superseded" }]);
+  });
+
+  it("R30 carries out what came on all trunks as one batch", () => {
+    const rig = new MasterRig(make());
+    rig.open("t2", 2);
+    rig.master.receive("t1", commands(1, 1, 3));
+    rig.master.receive("t2", commands(1, 1, 2));
+    rig.turn();
+    expect(rig.backend.batchAfter("deltas", 0)).toMatchObject({ first: 1, last: 5 });
   });
 
   it("refuses what comes before open, and a second open", () => {
@@ -156,7 +165,7 @@ describe.each(BACKENDS)("a master over the %s backend", (_, make) => {
     expect(rest).toMatchObject({ entries: { length: 5 }, next: undefined });
   });
 
-  it("after a sleep tells the trunks that are left, and begins no epoch", () => {
+  it("R24 after a sleep tells the trunks that are left, and begins no epoch", () => {
     const rig = new MasterRig(make());
     rig.run(put("key", c(1)));
     const position = rig.master.position;
@@ -171,7 +180,7 @@ describe.each(BACKENDS)(
   (_, make) => {
     const ACCEPTED = { ...DURABLE, isDurable: false };
 
-    it("says accepted, and waits only for the note that a crash may take writes back", () => {
+    it("R25 says accepted, and waits only for the note that a crash may take writes back", () => {
       const rig = new MasterRig(make(), ACCEPTED);
       expect(say(rig, commands(1, 1, 1))).toMatchObject([{ type: "results", durable: false }]);
       expect([rig.master.mustConfirm, rig.backend.head()!.isOpen]).toEqual([true, true]);
@@ -184,7 +193,7 @@ describe.each(BACKENDS)(
       expect(rig.master.mustConfirm).toBe(true);
     });
 
-    it("begins an epoch at a start that may have lost writes, and none after it had settled", () => {
+    it("R24 begins an epoch at a start that may have lost writes, and none after it had settled", () => {
       const rig = new MasterRig(make(), ACCEPTED);
       rig.run(put("key", c(1)));
       const { epoch } = rig.master.position;
@@ -198,7 +207,7 @@ describe.each(BACKENDS)(
       expect(rig.master.position.epoch).toBe(next);
     });
 
-    it("clones forget writes that a crash took back, and later ones have other positions", () => {
+    it("R24 clones forget writes that a crash took back, and later ones have other positions", () => {
       // Two masters do the same; the second misses what the crash takes from the first.
       const net = new Network(make(), 2, ACCEPTED);
       const spare: StoreBackend = make();

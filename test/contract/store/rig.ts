@@ -102,7 +102,7 @@ export class MasterRig {
   }
 }
 
-export function messagesTo(trunk: string, effects: readonly StoreEffect[]): readonly ToClient[] {
+function messagesTo(trunk: string, effects: readonly StoreEffect[]): readonly ToClient[] {
   return effects.filter((effect) => effect.trunk === trunk).map(({ message }) => message);
 }
 

@@ -36,7 +36,7 @@ function caughtUp(make: (typeof BACKENDS)[number][1], keys: number): Network {
 }
 
 describe.each(BACKENDS)("catching up with a master over the %s backend", (_, make) => {
-  it("a clone that was away gets the changes since, and nothing else", () => {
+  it("R27 a clone that was away gets the changes since, and nothing else", () => {
     const net = caughtUp(make, 20);
     net.cut(0);
     net.write(1, put(c(3), s("new")));
@@ -60,7 +60,7 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     expect(seen).toEqual(["attached", "synced"]);
   });
 
-  it("one that was away for longer than the log reaches gets what changed, and the keys that went", () => {
+  it("R27 one that was away for longer than the log reaches gets what changed, and the keys that went", () => {
     const net = caughtUp(make, 20_000);
     net.cut(0);
     net.write(1, { type: "erase", key: k(c(5)) });
@@ -81,7 +81,7 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
   });
 
   it.each(["clear", "tombstones"] as const)(
-    "one that cannot know what went (%s) takes it all again",
+    "R27 one that cannot know what went (%s) takes it all again",
     (why) => {
       const net = caughtUp(make, 50);
       net.cut(0);
@@ -106,7 +106,7 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     },
   );
 
-  it("a snapshot comes over many turns, in frames and windows of bounded size, while the store is written", () => {
+  it("R27 a snapshot comes over many turns, in frames and windows of bounded size, while the store is written", () => {
     const net = new Network(make(), 2);
     net.connect(1);
     for (let n = 0; n < 40; n++) net.write(1, put(c(n), big(n)));
@@ -137,7 +137,7 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     expect(net.clones[0]!.content).toEqual(net.content);
   });
 
-  it("nothing of a snapshot shows before it is complete", () => {
+  it("R27 nothing of a snapshot shows before it is complete", () => {
     const net = caughtUp(make, 50);
     const before = net.clones[0]!.content;
     net.cut(0);
@@ -200,7 +200,7 @@ describe.each(BACKENDS)("catching up with a master over the %s backend", (_, mak
     expect(again.flatMap(({ rows }) => rows.map(({ key }) => key))).toEqual([k("b"), k("c")]);
   });
 
-  it("a clone that reads nothing for longer than the log reaches goes on with what changed", () => {
+  it("R27 a clone that reads nothing for longer than the log reaches goes on with what changed", () => {
     const net = caughtUp(make, 100);
     net.write(1, { type: "erase", key: k(c(9)) });
     for (let n = 0; n * 512 * KIB <= LIMITS.storeDeltasBytes + 2 * LIMITS.storeCreditBytes; n++) {

@@ -152,7 +152,7 @@ describe("a clone without a master", () => {
     });
   });
 
-  it("gives kept writes up after the mutation buffer interval, and refuses more until there is one", () => {
+  it("R29 gives kept writes up after the mutation buffer interval, and refuses more until there is one", () => {
     const id = clone.write(write);
     nowMs = BUFFER_MS;
     expect(turn()).toContainEqual({
@@ -179,7 +179,7 @@ describe("a clone without a master", () => {
     expect(code(() => clone.write(write))).toBe("request_timeout");
   });
 
-  it("sends what had no answer again, with its age, and says what it has given up", () => {
+  it("R23 sends what had no answer again, with its age, and says what it has given up", () => {
     link();
     for (const n of [1, 2, 3]) {
       nowMs = n;
@@ -212,7 +212,7 @@ describe("a clone without a master", () => {
 });
 
 describe("a clone's writes", () => {
-  it("are answered when the clone shows them", () => {
+  it("R28 are answered when the clone shows them", () => {
     link();
     hear(...snapshot({}, 5));
     const id = clone.write(write);
