@@ -11,7 +11,7 @@ import {
 import { byteString, parsePrefix, parseTopic, toBytes } from "../../src/protocol/topic.ts";
 import type { RetentionPolicy } from "../../src/routing/kept.ts";
 import type { RouterChange, RouterEffect } from "../../src/routing/router-state.ts";
-import { Router } from "../../src/routing/router.ts";
+import { Router, type RouterOptions } from "../../src/routing/router.ts";
 import { RouterStore } from "./router-store.ts";
 
 /** Instance number n of a test. */
@@ -49,14 +49,18 @@ export class RouterRig {
   /** What the router keeps; `restart` takes up a change. */
   policies: readonly RetentionPolicy[];
 
-  constructor(policies: readonly RetentionPolicy[] = []) {
+  /** The router table, where it matters; `restart` takes up a change. */
+  table: Pick<RouterOptions, "table" | "routes"> | undefined;
+
+  constructor(policies: readonly RetentionPolicy[] = [], table?: RouterRig["table"]) {
     this.policies = policies;
+    this.table = table;
     this.router = this.#start();
   }
 
   #start(): Router {
     const keeping = { policies: this.policies, store: this.store };
-    const options = { name: "main", table: "t", keeping };
+    const options = { name: "main", table: "t", keeping, ...this.table };
     return new Router(options, this.store.read(), new Set(this.sockets), this.nowMs);
   }
 

@@ -8,7 +8,7 @@ import { NativeSession } from "../../src/protocol/native-session.ts";
 import type { PoolChooser } from "../../src/protocol/pool-publishes.ts";
 import type { Session, SessionEffect } from "../../src/protocol/session.ts";
 import { parsePrefix } from "../../src/protocol/topic.ts";
-import { Placement, tableVersion } from "../../src/routing/placement.ts";
+import { Placement, tableVersion, type Route } from "../../src/routing/placement.ts";
 import { FULL_GRANT } from "../../src/protocol/access.ts";
 import { instance } from "./router-rig.ts";
 
@@ -20,6 +20,8 @@ const ROUTES = [
 const READER = { bytesPerSecond: LIMITS.readerBytesPerSecond, burstBytes: LIMITS.readerBurstBytes };
 
 export interface RigOptions {
+  /** Rows of earlier router tables. */
+  readonly former?: readonly Route[];
   readonly grant?: Partial<Grant>;
   readonly reader?: { readonly bytesPerSecond: number; readonly burstBytes: number };
   readonly eventsMax?: number;
@@ -50,7 +52,7 @@ export function nativeRig(options: RigOptions = {}): SessionRig<NativeSession> {
         publisherOf: (instance) => instance,
         endpoint: "here",
         grant: { ...FULL_GRANT, ...options.grant },
-        placement: new Placement(ROUTES),
+        placement: new Placement(ROUTES, options.former),
         table: tableVersion(ROUTES),
         welcome: { server: "1.0" },
         reader: options.reader ?? READER,

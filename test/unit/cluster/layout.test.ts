@@ -50,6 +50,7 @@ describe("a layout", () => {
     ["routers[0].name", { routers: [{ name: "", prefix: "" }] }],
     ["routers[0].prefix", { routers: [{ name: "a" }] }],
     ['the prefix ""', { routers: [{ name: "a", prefix: "a/" }] }],
+    ["formerRouters[0].prefix", { formerRouters: [{ name: "a" }] }],
     ["router names", { routers: ["", "a"].map((prefix) => ({ name: "a", prefix })) }],
     ["router prefixes", { routers: ["a", "b"].map((name) => ({ name, prefix: "" })) }],
     ["loggers[0].name", { loggers: [{ name: "a/b" }] }],
@@ -69,6 +70,11 @@ describe("a layout", () => {
       named(count).map(({ name }, i) => ({ name, prefix: i === 0 ? "" : name }));
     expect(parseLayout({ routers: routers(LIMITS.routersMax) }).routers).toHaveLength(LIMITS.routersMax);
     expect(() => parseLayout({ routers: routers(LIMITS.routersMax + 1) })).toThrow("65 routers, at most 64");
+    const { formerRoutersMax } = LIMITS;
+    expect(parseLayout({ formerRouters: routers(formerRoutersMax) }).formerRouters).toHaveLength(
+      formerRoutersMax,
+    );
+    expect(() => parseLayout({ formerRouters: routers(formerRoutersMax + 1) })).toThrow("at most 64");
     expect(parseLayout({ loggers: named(LIMITS.loggersMax) }).loggers).toHaveLength(LIMITS.loggersMax);
     expect(() => parseLayout({ loggers: named(LIMITS.loggersMax + 1) })).toThrow("65 loggers, at most 64");
   });
