@@ -8,6 +8,12 @@ import type { StoreBackend } from "../../../src/store/backend.ts";
 import type { StoreCommand } from "../../../src/store/command.ts";
 import type { StoreEvent } from "../../../src/store/clone-content.ts";
 import type { ToClient, ToMaster } from "../../../src/store/message.ts";
+import {
+  decodeToClient,
+  decodeToMaster,
+  encodeToClient,
+  encodeToMaster,
+} from "../../../src/store/message-codec.ts";
 import { StoreClone, type CloneEffect } from "../../../src/store/store-clone.ts";
 import { StoreMaster, type StoreOptions } from "../../../src/store/store-master.ts";
 import { instance } from "../../support/router-rig.ts";
@@ -94,13 +100,18 @@ export class Network {
   /** Gives the master so many messages of one clone. */
   up(n: number, count = Infinity): void {
     const { trunk, toMaster } = this.clones[n]!;
-    for (const message of toMaster.splice(0, count)) this.master.receive(trunk!, message);
+    for (const message of toMaster.splice(0, count)) {
+      const isFrame = message.type !== "open";
+      this.master.receive(trunk!, isFrame ? decodeToMaster(encodeToMaster(message)) : message);
+    }
   }
 
   /** Gives a clone so many messages of the master. */
   down(n: number, count = Infinity): void {
     const one = this.clones[n]!;
-    for (const message of one.toClone.splice(0, count)) one.clone.receive(message);
+    for (const message of one.toClone.splice(0, count)) {
+      one.clone.receive(message.type === "error" ? message : decodeToClient(encodeToClient(message)));
+    }
     this.#cloneTurn(one);
   }
 
