@@ -98,7 +98,7 @@ describe("R8 N-17 a subscription visits", () => {
   });
 });
 
-describe("R8 N-6 what is published again", () => {
+describe("R8 T-10 N-6 what is published again", () => {
   test("waits for former owners, and does not go where they have taken it; it is acknowledged in its place", () => {
     const rig = say(greeted(), again(3), again(4), publish(5, [json("k/x", 5)]));
     expect(rig.opening).toEqual(["old"]);
