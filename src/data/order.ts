@@ -183,8 +183,7 @@ function sized(tag: string, text: string): string {
   return `${tag}${text.length}:${text}`;
 }
 
-/** One character a byte: for use as a Map key; `<` orders these strings as their bytes. */
-export function latin1(bytes: Uint8Array): string {
+function latin1(bytes: Uint8Array): string {
   let out = "";
   for (const byte of bytes) out += String.fromCharCode(byte);
   return out;
