@@ -10,7 +10,7 @@ import { FULL_GRANT } from "../protocol/access.ts";
 import { decodeFrame, encodeFrame } from "../protocol/frame-codec.ts";
 import { FRAME, type Frame, type FrameOf, type InstanceId, type Segment } from "../protocol/frame.ts";
 import { NativeSession } from "../protocol/native-session.ts";
-import type { SessionEffect } from "../protocol/session.ts";
+import type { SessionEffect } from "../protocol/session-effect.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import { nextMacrotask } from "../sdk/macrotask.ts";
 import { Deadline } from "./deadline.ts";

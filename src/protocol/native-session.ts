@@ -317,6 +317,7 @@ export class NativeSession extends Session {
       throw new FabricError("invalid_message", `publish ${seq} after ${this.#publishSeq}: numbers must rise`);
     }
     this.#publishSeq = Math.max(seq, this.#publishSeq);
+    this.askFormerOwners(frame);
     const events = segmentsEvents(frame.segments);
     this.ledger.received(events);
     this.passed(events, nowMs);
@@ -326,7 +327,6 @@ export class NativeSession extends Session {
         this.#charge(nowMs);
         return this.#send({ type: "published", router: "", seq: this.#publishes.acknowledged });
       }
-      if (repeat) this.askFormerOwners(frame.segments);
     } catch (error) {
       if (!(error instanceof FabricError)) throw error;
       this.ledger.refused(events, "refused");

@@ -6,18 +6,11 @@ import { assert } from "../base/assert.ts";
 import { FabricError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { encodeFrame } from "./frame-codec.ts";
-import {
-  segmentsEvents,
-  type FrameOf,
-  type Gap,
-  type InstanceId,
-  type LogBatchFrame,
-  type Position,
-  type Segment,
-} from "./frame.ts";
+import { segmentsEvents, type FrameOf, type Gap, type Options, type Position } from "./frame.ts";
 import type { PublishPoolFrame } from "./pool-frame.ts";
 import { PoolPublishes, type PoolPort, type PoolPublishesOptions } from "./pool-publishes.ts";
 import { PendingSubscriptions } from "./pending-subscriptions.ts";
+import type { SessionEffect } from "./session-effect.ts";
 import { SessionLedger } from "./session-ledger.ts";
 import { routerOf } from "./stream.ts";
 import { TakenElsewhere } from "./taken-elsewhere.ts";
@@ -25,31 +18,6 @@ import type { Prefix, Topic } from "./topic.ts";
 import type { TopicPlacement } from "./topic-placement.ts";
 import { Visits } from "./visits.ts";
 import { TrunkEnd, type TrunkEvent, type TrunkIdentity } from "./trunk-end.ts";
-
-/** What the driver does for the session. */
-export type SessionEffect =
-  /** Text messages to the peer, in order. */
-  | { readonly type: "sendTexts"; readonly texts: readonly string[] }
-  | { readonly type: "sendBytes"; readonly bytes: Uint8Array }
-  | { readonly type: "close"; readonly code: number; readonly reason: string }
-  | { readonly type: "openTrunk"; readonly router: string }
-  | { readonly type: "sendTrunk"; readonly router: string; readonly bytes: Uint8Array }
-  | { readonly type: "closeTrunk"; readonly router: string }
-  /** For the log path, which is not an engine's: it inflates. */
-  | { readonly type: "log"; readonly frame: LogBatchFrame | FrameOf<"logResume"> }
-  /** For the trunk to Membership, which is not the engine's either; with who the peer is. */
-  | {
-      readonly type: "member";
-      readonly frame: FrameOf<"join"> | FrameOf<"watch">;
-      readonly instance: InstanceId;
-      readonly connection: number;
-    }
-  /** From now on the session needs the view of who is there, to choose nodes of pools; with who the peer is. */
-  | { readonly type: "needView"; readonly instance: InstanceId; readonly connection: number }
-  /** The subscriptions of a JSON v1 client are in force; the ack follows. */
-  | { readonly type: "acked"; readonly prefixes: readonly Prefix[] }
-  /** The session is over and holds nothing any more. */
-  | { readonly type: "done" };
 
 /** A subscription that all its routers have confirmed. */
 export interface Subscribed {
@@ -254,8 +222,12 @@ export abstract class Session {
     return this.#elsewhere.isKnown && (this.#trunks.get(router)?.hasWindow ?? true);
   }
 
-  /** The peer publishes again: asks the former owners of these topics what they have taken (rule 8). */
-  protected askFormerOwners(segments: readonly Segment[]): void {
+  /**
+   * Asks the former owners of topics what they have taken of the peer. Also before it first publishes: an owner that has
+   * answered under this table takes nothing any more of sessions that have the one before (rule 8).
+   */
+  protected askFormerOwners({ seq, repeat, segments }: FrameOf<"publish">): void {
+    if (!repeat) this.#elsewhere.isNew(seq);
     for (const router of segments.flatMap(({ topic }) => this.#placement.formerOwners(topic))) {
       if (this.#elsewhere.ask(router)) this.#open(router);
     }
@@ -376,9 +348,18 @@ export abstract class Session {
       case "publishRefused":
         throw new FabricError("invalid_message", "a router does not refuse single publishes");
       case "welcome":
-        return this.#elsewhere.welcomed(router, event.options);
+        return this.#welcomed(router, event.options, nowMs);
       case "goaway":
         return;
+    }
+  }
+
+  #welcomed(router: string, options: Options, nowMs: number): void {
+    try {
+      this.#elsewhere.welcomed(router, options);
+    } catch (error) {
+      if (!(error instanceof FabricError) || error.code !== "superseded") throw error;
+      this.refused(error, nowMs);
     }
   }
 

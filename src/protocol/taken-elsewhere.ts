@@ -30,6 +30,9 @@ interface Era {
 export class TakenElsewhere {
   /** By router that has been asked; undefined until it has answered. */
   readonly #eras = new Map<string, readonly Era[] | undefined>();
+  /** The highest number that somebody has taken, and the lowest one that is new. */
+  #lastTaken = 0;
+  #firstNew = Infinity;
 
   /** Whether everybody has answered. */
   get isKnown(): boolean {
@@ -49,9 +52,26 @@ export class TakenElsewhere {
     return this.#eras.has(router) && this.#eras.get(router) === undefined;
   }
 
-  /** A router says what it has taken. Throws FabricError when its option is malformed. */
+  /** A router says what it has taken. Throws `superseded`, and `invalid_message` when its option is malformed. */
   welcomed(router: string, options: Options): void {
-    this.#eras.set(router, parse(options[TAKEN] ?? []));
+    const eras = parse(options[TAKEN] ?? []);
+    this.#eras.set(router, eras);
+    this.#lastTaken = Math.max(this.#lastTaken, ...eras.map(({ seq }) => seq));
+    this.#assertNew();
+  }
+
+  /**
+   * A publish is new: nobody can have taken it, unless the client has sent it again over a newer connection, to which a
+   * session had the table before. Throws `superseded` then: to that one all the rest belongs.
+   */
+  isNew(seq: number): void {
+    this.#firstNew = Math.min(this.#firstNew, seq);
+    this.#assertNew();
+  }
+
+  #assertNew(): void {
+    if (this.#firstNew > this.#lastTaken) return;
+    throw new FabricError("superseded", "a newer connection of this client has published the same");
   }
 
   /** The publish without what is taken; its number stays, so that it is acknowledged in its place. */

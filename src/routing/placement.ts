@@ -54,6 +54,7 @@ export class Placement {
 
   /** Every other router that may have owned the topic in an earlier table. */
   formerOwners(topic: Topic): readonly string[] {
+    if (this.#former.length === 0) return [];
     const rows = this.#former.filter(({ prefix }) => topic.startsWith(prefix));
     const owner = this.owner(topic);
     return [...new Set(rows.map(({ name }) => name))].filter((name) => name !== owner);

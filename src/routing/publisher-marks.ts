@@ -47,6 +47,11 @@ export class PublisherMarks {
     return this.take(origin.publisher, origin.seq, isConnected) ? "new" : "repeat";
   }
 
+  /** A newer connection has gone on under another table. */
+  overtake(trunk: string): void {
+    this.#overtaken.add(trunk);
+  }
+
   /** Nothing waits any more: of trunks that were refused nothing more can come. */
   settled(): void {
     this.#overtaken.clear();

@@ -76,7 +76,10 @@ export class Taken {
 
   /** What to do with a publish, and for one that is new, with which of its segments: others may be taken already. */
   judge(publish: HeldPublish): { readonly verdict: Verdict; readonly segments: readonly Segment[] } {
-    const { frame, instance } = publish;
+    const { frame, instance, trunk } = publish;
+    // What is sent for the first time, and was taken under an earlier table, has come by a newer connection.
+    const first = frame.repeat ? Infinity : (frame.first ?? frame.seq);
+    if (this.#eras.some(({ marks }) => (marks.get(instance) ?? 0) >= first)) this.#marks.overtake(trunk);
     const verdict = this.#marks.judge(publish, this.#isConnected);
     const { segments, seq, origin } = frame;
     if (verdict !== "new" || this.#eras.length === 0) return { verdict, segments };

@@ -5,7 +5,7 @@ import { HEARTBEAT, MEMBERSHIP_NAME } from "../membership/heartbeat.ts";
 import { MemberEnd, type MemberEffect, type MemberEndOptions } from "../membership/member-end.ts";
 import { ViewCopy } from "../membership/view-copy.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { SessionEffect } from "../protocol/session.ts";
+import type { SessionEffect } from "../protocol/session-effect.ts";
 import type { FabricEnv } from "./env.ts";
 import { IsolatePools } from "../membership/pool-chooser.ts";
 import { openTrunk } from "../../durable/trunk.ts";

@@ -4,7 +4,8 @@
  */
 import { Gather } from "../base/gather.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Session, SessionEffect } from "../protocol/session.ts";
+import type { SessionEffect } from "../protocol/session-effect.ts";
+import type { Session } from "../protocol/session.ts";
 import type { Prefix } from "../protocol/topic.ts";
 import { isolateLedger } from "./isolate-ledger.ts";
 

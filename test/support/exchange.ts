@@ -6,7 +6,8 @@ import type { Frame, FrameOf, FrameType, InstanceId } from "../../src/protocol/f
 import type { Grant } from "../../src/protocol/grant.ts";
 import { JsonSession } from "../../src/protocol/json-session.ts";
 import { NativeSession } from "../../src/protocol/native-session.ts";
-import type { Session, SessionEffect } from "../../src/protocol/session.ts";
+import type { SessionEffect } from "../../src/protocol/session-effect.ts";
+import type { Session } from "../../src/protocol/session.ts";
 import type { RetentionPolicy } from "../../src/routing/kept.ts";
 import { parsePrefix } from "../../src/protocol/topic.ts";
 import { Placement } from "../../src/routing/placement.ts";

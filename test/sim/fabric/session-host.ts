@@ -3,7 +3,7 @@ import { Gather } from "../../../src/base/gather.ts";
 import { LIMITS } from "../../../src/base/limits.ts";
 import { JsonSession } from "../../../src/protocol/json-session.ts";
 import type { NativeSession } from "../../../src/protocol/native-session.ts";
-import type { SessionEffect } from "../../../src/protocol/session.ts";
+import type { SessionEffect } from "../../../src/protocol/session-effect.ts";
 import { connect, type End, type LinkOptions } from "../kit/link.ts";
 import { Process } from "../kit/process.ts";
 import { Violation, type Timer, type World } from "../kit/world.ts";

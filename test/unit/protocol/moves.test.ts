@@ -123,8 +123,26 @@ describe("R8 T-10 N-6 what is published again", () => {
     expect(rig.connect("main").atRouterOf("main", "publish")).toMatchObject([{ seq: 3, repeat: true }]);
   });
 
-  test("asks nobody of topics that have not moved, nor does what is new", () => {
-    expect(say(greeted(), again(3, "other"), publish(4, [json("k/x", 4)])).opening).toEqual(["main"]);
+  test("asks nobody of topics that have not moved", () => {
+    expect(say(greeted(), again(3, "other")).opening).toEqual(["main"]);
+  });
+
+  test("what is new waits too: a former owner of the table before could be sent it again by another session", () => {
+    const rig = say(greeted(), publish(3, [json("k/x", 3)]));
+    expect(rig.opening).toEqual(["old"]);
+    rig.connect().from("old", welcome("old"));
+    expect(rig.connect("main").atRouterOf("main", "publish")).toMatchObject([{ seq: 3, repeat: false }]);
+  });
+
+  test("R1 what is new and was taken elsewhere came over a newer connection: this one has no more to say", () => {
+    const taken = (seq: number) => welcome("old", { [TAKEN]: takenOption([{ rows: [OWN], seq }]) });
+    const rig = say(greeted(), publish(3, [json("k/x", 3)])).connect();
+    rig.from("old", taken(2));
+    expect(rig.closed).toBeUndefined();
+    const late = say(greeted(), publish(3, [json("k/x", 3)])).connect();
+    late.from("old", taken(3));
+    expect(late.closed).toEqual({ code: 1008, reason: "superseded" });
+    expect(late.opening).toEqual([]);
   });
 
   test("an option of a router that is malformed is an error", () => {

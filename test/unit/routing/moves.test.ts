@@ -73,6 +73,17 @@ describe("R8 marks of publishers hold for one table", () => {
     expect(stored(rig)).toEqual(["own", "other's"]);
   });
 
+  test("R1 what is new and was taken under an earlier table came over a newer connection", () => {
+    const rig = rigOf(MAIN);
+    connect(rig, "p", 1, 2);
+    rig.receive("p", publish(5, segment("b", "five"))).turn();
+    deploy(rig, LOST_A);
+    connect(rig, "late", 1, 1);
+    rig.receive("late", { ...publish(6, segment("b", "five"), segment("b", "six")), first: 5 }).turn();
+    expect(rig.takeOf("late", "error")).toMatchObject([{ code: "superseded" }]);
+    expect(stored(rig)).toEqual(["five"]);
+  });
+
   test("a crash right after the deploy does not make old marks new ones", () => {
     const rig = rigOf(LOST_A);
     connect(rig, "p");

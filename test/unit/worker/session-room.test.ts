@@ -1,7 +1,8 @@
 /** The bound of the buffers of all sessions of an isolate. */
 import { expect, test } from "vitest";
 import { LIMITS } from "../../../src/base/limits.ts";
-import { Session, type SessionEffect } from "../../../src/protocol/session.ts";
+import type { SessionEffect } from "../../../src/protocol/session-effect.ts";
+import { Session } from "../../../src/protocol/session.ts";
 import { parsePrefix } from "../../../src/protocol/topic.ts";
 import { Placement } from "../../../src/routing/placement.ts";
 import { hasRoom, SessionDriver } from "../../../src/worker/session-driver.ts";
