@@ -168,6 +168,8 @@ export const LIMITS = {
   publishersMax: 65_536,
   /** Publishers whose marks the receiving end of a trunk remembers. */
   receiverPublishersMax: 8_192,
+  /** Router tables, of which a receiver remembers the publishers apart. */
+  receiverTablesMax: 4,
 
   // Objects.
   /** How long after its start a handler of alarms is tried again when it did not finish, ms (rule 36). */

@@ -34,8 +34,9 @@ export class TakenElsewhere {
   #lastTaken = 0;
   #firstNew = Infinity;
 
-  /** Whether everybody has answered. */
+  /** Whether everybody has answered, and something is left to say. */
   get isKnown(): boolean {
+    if (this.#firstNew <= this.#lastTaken) return false;
     for (const eras of this.#eras.values()) if (eras === undefined) return false;
     return true;
   }

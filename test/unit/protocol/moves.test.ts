@@ -166,6 +166,20 @@ describe("R5 repeats", () => {
     expect(isRepeat()).toBe(true);
     repeats.under("u");
     expect(isRepeat()).toBe(false);
+    repeats.under("t");
+    expect(isRepeat()).toBe(true);
+  });
+
+  test(`of ${LIMITS.receiverTablesMax} tables are remembered; one more forgets the one that was in force first`, () => {
+    const repeats = new StreamRepeats();
+    const isRepeat = (table: number) => {
+      repeats.under(table);
+      return repeats.isRepeat("main", p, 5);
+    };
+    for (let table = 0; table < LIMITS.receiverTablesMax; table++) expect(isRepeat(table)).toBe(false);
+    expect(isRepeat(0)).toBe(true);
+    expect(isRepeat(LIMITS.receiverTablesMax)).toBe(false);
+    expect([isRepeat(0), isRepeat(1)]).toEqual([true, false]);
   });
 
   test("are none where all is kept: a lower number there is one that came later", () => {
