@@ -81,9 +81,11 @@ export class KeptTables implements KeptStore {
     switch (change.type) {
       case "log":
         this.#sql.exec(
-          "INSERT INTO logs (number, prefix) VALUES (?, ?)",
+          "INSERT INTO logs (number, prefix, expired_incarnation, expired_seq) VALUES (?, ?, ?, ?)",
           change.number,
           toBlob(toBytes(change.prefix)),
+          change.expired?.incarnation ?? null,
+          change.expired?.seq ?? null,
         );
         return;
       case "logGone":

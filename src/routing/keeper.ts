@@ -1,6 +1,7 @@
 /** Everything that a router keeps: its logs, one a policy; when they are written, and when they expire. */
 import { LIMITS } from "../base/limits.ts";
 import type { SequencedFrame } from "../protocol/frame.ts";
+import type { Prefix } from "../protocol/topic.ts";
 import { KeptLog } from "./kept-log.ts";
 import type { Placement } from "./placement.ts";
 import {
@@ -30,11 +31,21 @@ export function policiesOf(
   return retention.filter(({ prefix }) => placement.span(prefix).includes(router) || left.has(prefix));
 }
 
+/** A router's past, for logs that begin with this start. */
+export interface Past {
+  /** Everything before stands up to here. */
+  readonly at: Place;
+  /** Whether topics under a prefix were the router's before. */
+  mayHaveHad(prefix: Prefix): boolean;
+}
+
 const NOTHING = { seconds: 0, bytes: 0, events: 0 };
 
 export class Keeper {
   readonly logs: readonly KeptLog[];
-  /** Logs that the layout does not have any more; they are there until the first turn is stored. */
+  /** Prefixes that were kept in an earlier layout, and of which there was something. */
+  readonly endedPrefixes: readonly Prefix[];
+  /** Logs of these, which are there until the first turn is stored. */
   readonly #gone: KeptLog[] = [];
   /** When kept publishes may be sequenced again, ms. */
   #dueMs = 0;
@@ -45,30 +56,46 @@ export class Keeper {
   /** Whether rows have expired that alone tell of their publishers' marks. */
   #hasUnmarkedExpired = false;
 
-  /** @param persist Takes the changes that a new layout brings. */
+  /**
+   * @param past What the router was before it started.
+   * @param persist Takes the changes that a new layout brings.
+   */
   constructor(
     keeping: Keeping | undefined,
     stored: readonly StoredLog[],
+    past: Past,
     persist: (change: KeptChange) => void,
   ) {
     const policies = keeping?.policies ?? [];
     let lastNumber = Math.max(0, ...stored.map(({ number }) => number));
-    for (const log of stored) {
-      const { number, prefix } = log;
-      if (policies.some((policy) => policy.prefix === prefix)) continue;
-      persist({ type: "logGone", number });
-      if (keeping !== undefined) this.#gone.push(new KeptLog({ ...NOTHING, prefix }, log, keeping.store));
+    const ended = stored.filter(({ prefix }) => !policies.some((policy) => policy.prefix === prefix));
+    for (const log of ended) if (keeping !== undefined) this.#end(log, keeping.store, persist);
+    const remembered = ended.filter(({ first, next, expired }) => first < next || expired !== undefined);
+    this.endedPrefixes = remembered.slice(-LIMITS.retentionsMax).map(({ prefix }) => prefix);
+    for (const { number, prefix } of ended) {
+      if (!this.endedPrefixes.includes(prefix)) persist({ type: "logGone", number });
     }
     this.logs = policies.map((policy) => {
       let log = stored.find(({ prefix }) => prefix === policy.prefix);
       if (log === undefined) {
         const number = ++lastNumber;
         const { prefix } = policy;
-        log = { number, prefix, expired: undefined, first: number * LOG_IDS, next: number * LOG_IDS };
-        persist({ type: "log", number, prefix });
+        // What it had before it kept the prefix has gone.
+        const expired = past.mayHaveHad(prefix) ? past.at : undefined;
+        log = { number, prefix, expired, first: number * LOG_IDS, next: number * LOG_IDS };
+        persist({ type: "log", number, prefix, expired });
       }
       return new KeptLog(policy, log, keeping!.store);
     });
+  }
+
+  /** What is kept no longer has expired, all of it; its readers are to be told. */
+  #end(stored: StoredLog, store: KeptStore, persist: (change: KeptChange) => void): void {
+    const { number, prefix, first, next } = stored;
+    if (first === next) return;
+    this.#gone.push(new KeptLog({ ...NOTHING, prefix }, stored, store));
+    const { incarnation, last: seq } = store.head(next - 1);
+    persist({ type: "expire", number, through: next - 1, expired: { incarnation, seq } });
   }
 
   /** When kept publishes that wait may be sequenced, ms. */

@@ -60,7 +60,13 @@ export interface KeptStore {
 
 /** Changes of what is kept; they belong to the transaction of their turn. */
 export type KeptChange =
-  | { readonly type: "log"; readonly number: number; readonly prefix: Prefix }
+  | {
+      readonly type: "log";
+      readonly number: number;
+      readonly prefix: Prefix;
+      /** What was there before it was kept. */
+      readonly expired?: Place | undefined;
+    }
   | { readonly type: "logGone"; readonly number: number }
   | { readonly type: "keep"; readonly row: KeptRow }
   /** Rows up to and including `through` go. */

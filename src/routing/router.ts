@@ -27,7 +27,7 @@ import { Readers } from "./readers.ts";
 import { parseTerms } from "./reader-terms.ts";
 import type { Checkpoint, RouterEffect, StoredRouter, TrunkRow } from "./router-state.ts";
 import { Subscribers } from "./subscribers.ts";
-import { hasMoved, Taken, type TakenOptions } from "./taken.ts";
+import { hasMoved, pastOf, Taken, type TakenOptions } from "./taken.ts";
 import { Trunk } from "./trunk.ts";
 import { Trunks } from "./trunks.ts";
 
@@ -91,9 +91,10 @@ export class Router {
     this.#held = new HeldPublishes(this.#ledger);
     this.#out = new Output(this.#ledger);
     this.#dispatches = new Dispatches(this.#out);
-    this.#keeper = new Keeper(options.keeping, stored.logs, (change) => this.#out.persist(change));
-    const { logs } = this.#keeper;
-    this.#subscribers = new Subscribers(logs, this.#readers, this.#out, this.#ledger, () => this.position);
+    const past = pastOf(options.name, stored, this.position);
+    this.#keeper = new Keeper(options.keeping, stored.logs, past, (change) => this.#out.persist(change));
+    const now = () => this.position;
+    this.#subscribers = new Subscribers(this.#keeper, this.#readers, this.#out, this.#ledger, now);
     this.#taken = new Taken(options, stored, this.#trunks.isConnected);
     if (marked !== undefined) this.#keeper.marked(marked);
     if (!this.#checkpointed) {

@@ -6,10 +6,11 @@ import { assert } from "../base/assert.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { FrameOf, Gap, Position, Segment, SequencedFrame } from "../protocol/frame.ts";
 import { parseHistory } from "../protocol/history.ts";
-import { isKept, routerOf } from "../protocol/stream.ts";
+import { isKept, keptStream, mayHold, routerOf } from "../protocol/stream.ts";
 import { assertSubscriptionBounds } from "../protocol/subscription-bounds.ts";
 import type { Prefix, Topic } from "../protocol/topic.ts";
 import type { KeptLog } from "./kept-log.ts";
+import type { Keeper } from "./keeper.ts";
 import { isBefore, type Place } from "./kept.ts";
 import type { DropReason, RouterLedger } from "./ledger.ts";
 import type { InFlight } from "./flight.ts";
@@ -28,16 +29,18 @@ export class Subscribers {
   readonly #out: Output;
   readonly #ledger: RouterLedger;
   readonly #now: () => Position;
+  readonly #endedPrefixes: readonly Prefix[];
 
   /** @param now Where the router stands. */
   constructor(
-    logs: readonly KeptLog[],
+    keeper: Pick<Keeper, "logs" | "endedPrefixes">,
     readers: Readers,
     out: Output,
     ledger: RouterLedger,
     now: () => Position,
   ) {
-    this.#planes = new Planes(now().router, logs);
+    this.#planes = new Planes(now().router, keeper.logs);
+    this.#endedPrefixes = keeper.endedPrefixes;
     this.#readers = readers;
     this.#out = out;
     this.#ledger = ledger;
@@ -136,11 +139,18 @@ export class Subscribers {
     return gaps;
   }
 
-  /** A reader that comes back has missed all of the streams that it does not name: they are new since it was here. */
+  /**
+   * A reader that comes back has missed all of the streams that it does not name: they are new since it was here, and
+   * those that are kept no longer are gone.
+   */
   #withUnnamed(trunk: Trunk, positions: readonly Position[]): readonly Position[] {
-    const named = new Set(positions.map(({ router }) => router));
-    const unnamed = [...trunk.chains.keys()].filter((stream) => !named.has(stream));
-    return [...positions, ...unnamed.map((router) => ({ router, incarnation: 0, seq: 0 }))];
+    const { router } = this.#now();
+    const ended = this.#endedPrefixes.map((prefix) => keptStream(router, prefix));
+    const isConcerned = (stream: string) => [...trunk.prefixes].some((prefix) => mayHold(stream, prefix));
+    const concerning = trunk.terms.resume ? ended.filter(isConcerned) : [];
+    const named = new Set(positions.map((position) => position.router));
+    const unnamed = [...trunk.chains.keys(), ...concerning].filter((stream) => !named.has(stream));
+    return [...positions, ...unnamed.map((stream) => ({ router: stream, incarnation: 0, seq: 0 }))];
   }
 
   unsubscribe(trunk: Trunk, prefixes: readonly Prefix[]): void {

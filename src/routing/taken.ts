@@ -8,6 +8,8 @@ import type { InstanceId, Options, Segment, SequencedFrame } from "../protocol/f
 import { TAKEN, takenOption } from "../protocol/taken-elsewhere.ts";
 import { toBytes, type Topic } from "../protocol/topic.ts";
 import type { HeldPublish } from "./held-publishes.ts";
+import type { Past } from "./keeper.ts";
+import type { Place } from "./kept.ts";
 import { Placement, type Route } from "./placement.ts";
 import { PublisherMarks, type Verdict } from "./publisher-marks.ts";
 import type { Era, RouterChange, StoredRouter } from "./router-state.ts";
@@ -124,4 +126,19 @@ const pastEra = ({ number, routes, marks }: Era): PastEra => ({
 /** Whether a router starts under another table than its last one. */
 export function hasMoved({ table, routes }: TakenOptions, stored: StoredRouter): boolean {
   return routes !== undefined && stored.table !== undefined && stored.table.version !== table;
+}
+
+/** What a router was under the tables that it remembers. */
+export function pastOf(
+  router: string,
+  { table, eras = [] }: StoredRouter,
+  { incarnation, seq }: Place,
+): Past {
+  const tables = [...eras, ...(table === undefined ? [] : [table])].map(
+    ({ routes }) => new Placement(routes),
+  );
+  return {
+    at: { incarnation, seq },
+    mayHaveHad: (prefix) => tables.some((placement) => placement.span(prefix).includes(router)),
+  };
 }

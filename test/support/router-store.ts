@@ -49,7 +49,11 @@ export class RouterStore implements KeptStore {
         this.trunks.delete(change.id);
         return;
       case "log":
-        this.logs.set(change.number, { number: change.number, prefix: change.prefix, expired: undefined });
+        this.logs.set(change.number, {
+          number: change.number,
+          prefix: change.prefix,
+          expired: change.expired,
+        });
         return;
       case "logGone":
         this.logs.delete(change.number);

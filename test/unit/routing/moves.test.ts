@@ -185,6 +185,55 @@ describe("R8 R11 a reader that comes back", () => {
   });
 });
 
+describe("R8 R11 a reader that comes back after a deploy that changes what is kept", () => {
+  /** What it is told that had no position at the router. */
+  const told = (rig: RouterRig) => {
+    const frame = subscribe(["k/"], 1, [], { back: true });
+    rig.receive("r", hello(7, 1, rig.table!.table, RESUME), frame).turn();
+    const frames = rig.take("r");
+    const gaps = frames.flatMap((one) =>
+      one.type === "gap" ? [one.gap] : one.type === "subscribed" ? one.gaps : [],
+    );
+    return gaps.map(({ to, reason }) => [to.router, reason]);
+  };
+  const withOne = (...policies: string[]) => {
+    const rig = new RouterRig(
+      policies.map((prefix) => policy(prefix)),
+      tableOf(MAIN),
+    ).turn();
+    connect(rig, "p");
+    rig
+      .receive("p", publish(1, segment("k/x", "one")))
+      .turn()
+      .pass(LIMITS.keepIntervalMs);
+    return rig;
+  };
+  const deployed = (rig: RouterRig, ...policies: string[]) => {
+    rig.policies = policies.map((prefix) => policy(prefix));
+    return deploy(rig, MAIN);
+  };
+
+  test("is told what went with a prefix that is not kept any longer", () => {
+    expect(told(deployed(withOne("k/")))).toEqual([
+      ["main", "away"],
+      ["main+k/", "expired"],
+    ]);
+    expect(told(deployed(withOne("k/"), "k/"))).toEqual([]);
+  });
+
+  test("also when it is kept again", () => {
+    const rig = deployed(deployed(withOne("k/"), "o/"), "o/", "k/");
+    expect(told(rig)).toEqual([["main+k/", "expired"]]);
+  });
+
+  test("and what was there before a prefix was kept, at a router that had it", () => {
+    expect(told(deployed(withOne(), "k/"))).toEqual([["main+k/", "expired"]]);
+    const elsewhere = new RouterRig([], tableOf(rows(["other", ""], ["main", "a/"]))).turn();
+    elsewhere.policies = [policy("k/")];
+    expect(told(deploy(elsewhere, MAIN))).toEqual([]);
+  });
+});
+
 test("R8 former owners of topics and prefixes are those of the rows that the layout names", () => {
   const placement = new Placement(LOST_A, rows(["old", "a/b/"], ["other", "a/"], ["third", "c/"]));
   expect(placement.former(parsePrefix("a/"))).toEqual(["old", "other"]);
