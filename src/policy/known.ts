@@ -25,10 +25,16 @@ export interface Known {
 /** Things that one event tells a node that has just come. */
 const ADD_AT_ONCE = 500;
 const PREFIX = "known/";
+/**
+ * When the other proxies are told, ms: behind the record's way to its logger. Who dies before leaves its events to
+ * another proxy, and that must not take the thing for one that is logged.
+ */
+const TELL_PROXIES_MS = 5_000;
 /** Who is told what is known. */
 const TOLD = ["WORKER", "PROXY"] as const;
 
 export function knownScript(known: Known): Script {
+  const tell = `${known.found}_tell`;
   return defineScript(known.stream, (zeek) => {
     const learn = (key: string, thing: Value) => {
       if (zeek.state.has(PREFIX + key)) return false;
@@ -44,10 +50,14 @@ export function knownScript(known: Known): Script {
       (key, thing) => {
         if (!learn(textOf(key), thing)) return;
         zeek.log(known.stream, { ts: zeek.networkTime(), ...known.record(thing) });
-        for (const type of TOLD) zeek.publish(zeek.classTopic(type), known.add, [[key, thing]]);
+        zeek.publish(zeek.classTopic("WORKER"), known.add, [[key, thing]]);
+        zeek.schedule(TELL_PROXIES_MS, tell, key, thing);
       },
       { types: ["string", "any"] },
     );
+    zeek.on(tell, (key, thing) => void zeek.publish(zeek.classTopic("PROXY"), known.add, [[key, thing]]), {
+      types: ["string", "any"],
+    });
     zeek.on(
       known.add,
       (things) => {

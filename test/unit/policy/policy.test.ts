@@ -79,11 +79,27 @@ describe("known hosts and services", () => {
     ).toEqual([1, 1, 1, 1]);
   });
 
+  test("a proxy that dies right after it has found something leaves it to another one, which logs it", () => {
+    const all = cluster(knownHosts);
+    feed(all, "worker-1", conn("10.0.0.1", "10.0.0.2"));
+    expect(logsOf(all, "known_hosts")).toHaveLength(2);
+    for (const node of [all.node("proxy-1"), all.node("proxy-2")]) {
+      for (const host of ["10.0.0.1", "10.0.0.2"]) {
+        node.engine.receive({ name: "Known::host_found", args: [string(host), addr(host)], metadata: [] });
+      }
+      node.turn();
+      // Its own it does not log again; those of the other one, which may have died, it does.
+      expect(node.logs.filter(({ stream }) => stream === "known_hosts").length).toBe(2);
+    }
+  });
+
   test("a proxy that comes back without a memory does not log again what is known", () => {
     const all = cluster(knownHosts);
     const hosts = Array.from({ length: 20 }, (_, i) => `10.1.0.${i}`);
     feed(all, "worker-1", ...hosts.slice(0, 10).map((host) => conn(host, "10.9.9.9")));
     const before = logsOf(all, "known_hosts").length;
+    // By then the records are at their loggers, and proxies tell each other.
+    all.settle(7_000);
     const gone = all.node("proxy-2");
     all.down("proxy-2");
     feed(all, "worker-1", ...hosts.slice(10).map((host) => conn(host, "10.9.9.9")));
@@ -93,7 +109,7 @@ describe("known hosts and services", () => {
       const args: Value[] = [string(host), addr(host)];
       all.node("proxy-2").engine.receive({ name: "Known::host_found", args, metadata: [] });
     }
-    all.settle();
+    all.settle(8_000);
     expect(before).toBe(11);
     expect(all.node("proxy-2").logs.filter(({ stream }) => stream === "known_hosts")).toEqual([]);
   });
