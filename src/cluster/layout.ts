@@ -94,8 +94,9 @@ export const SETTING_FIELDS = [
   "hrwGeneration",
 ] as const;
 
-/** Zeek's since 7.2; Bro 2.6 waited a minute. */
+/** Zeek's since 7.2, and that of Bro 2.6, whose names a layout may take. */
 const RETRY_INTERVAL_MS = 1_000;
+const RETRY_INTERVAL_2_6_MS = 60_000;
 
 /** A layout from what src/site/layout.ts or the LAYOUT variable holds. Throws `invalid_layout` naming the field. */
 export function parseLayout(input: unknown): Layout {
@@ -112,7 +113,7 @@ export function parseLayout(input: unknown): Layout {
     managerIsLogger: flag(isManagerLogger, "managerIsLogger"),
     roundRobinLogging: flag(root["roundRobinLogging"] ?? true, "roundRobinLogging"),
     retryIntervalMs: integer(
-      root["retryIntervalMs"] ?? RETRY_INTERVAL_MS,
+      root["retryIntervalMs"] ?? (root["topicNames"] === "bro" ? RETRY_INTERVAL_2_6_MS : RETRY_INTERVAL_MS),
       "retryIntervalMs",
       0,
       LIMITS.connectRetryMsMax,

@@ -124,6 +124,13 @@ describe("who is alive in pools", () => {
 });
 
 describe("the retry interval", () => {
+  it("[E15] is a minute under the names of 2.6, a second under today's, and what the layout or the environment says", () => {
+    const { retryIntervalMs: older } = parseLayout({ topicNames: "bro" });
+    expect([older, parseLayout({}).retryIntervalMs]).toEqual([60_000, 1_000]);
+    expect(parseLayout({ topicNames: "bro", retryIntervalMs: 5 }).retryIntervalMs).toBe(5);
+    expect(retryIntervalMs(older, { BRO_DEFAULT_CONNECT_RETRY: "7" })).toBe(7_000);
+  });
+
   it("is the layout's, unless the environment has seconds", () => {
     expect(retryIntervalMs(1_000, {})).toBe(1_000);
     expect(retryIntervalMs(1_000, { ZEEK_DEFAULT_CONNECT_RETRY: "" })).toBe(1_000);
